@@ -1,0 +1,28 @@
+/** Where packets come from: a capture, a DPDK port. One source per worker. */
+import type { PacketMemory } from '../packet/layout.ts';
+
+/** `poll` found the end of the input. */
+export const END_OF_INPUT = -1;
+
+export interface SourceStats {
+  /** Packets handed over. */
+  packets: number;
+  /** Bytes on the wire of those. */
+  bytes: number;
+  /** Packets known to be lost before they reached us (ring overflow, no buffers), by the name of the counter. */
+  readonly lost: Record<string, number>;
+}
+
+export interface PacketSource {
+  readonly memory: PacketMemory;
+  /** Whether time is the packets' own (captures) or the receiver's clock (ports). */
+  readonly live: boolean;
+  /**
+   * Fills the source words of rows 0..n-1 of `pkt` (see runtime/packet/layout.ts) and returns n, at most `max`; 0 when
+   * nothing is there now; {@link END_OF_INPUT} at the end. The bytes stay valid until the next call. Throws
+   * `InputError` (file, byte offset) for a corrupt or truncated capture, after everything before the fault was handed over.
+   */
+  poll(pkt: Int32Array, max: number): number;
+  readonly stats: SourceStats;
+  close(): void;
+}
