@@ -1,0 +1,95 @@
+// Types shared by the files that use DPDK.
+#pragma once
+
+#include <node_api.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "state.h"
+
+namespace iris {
+
+// Most packets of one burst: Burst.MAX of runtime/packet/layout.ts.
+constexpr uint32_t BURST_MAX = 64;
+// A frame of several segments is copied here, one slot per row of the burst; longer frames are dropped and counted.
+constexpr uint32_t BOUNCE_SLOT = 65536;
+
+// The packet memory of one worker, one mapping: [mbuf data][bounce slots][tracker's slab]. The mbufs themselves live in
+// DPDK's heap and point into the first part for good (a pool with pinned external buffers).
+struct Memory {
+  uint8_t* base = nullptr;
+  size_t length = 0;
+  size_t poolBytes = 0;
+  size_t bounceOffset = 0;
+  size_t slabOffset = 0;
+  size_t slabLength = 0;
+  uint32_t capacity = 0;
+  uint32_t elementSize = 0;
+  rte_mempool* pool = nullptr;
+  // Mapped by us (munmap) or reserved from DPDK's hugepages (memzone).
+  void* mapping = nullptr;
+  size_t mappingLength = 0;
+  const void* zone = nullptr;
+  // Environments that hold its ArrayBuffer, and readers over it.
+  std::atomic<int> users{0};
+};
+
+// A memory by its number, nullptr when there is none.
+Memory* memoryAt(uint32_t id);
+void memoryRelease(uint32_t id);
+int memoriesInUse();
+bool ealRunning();
+
+struct RxQueue {
+  uint16_t port;
+  uint16_t queue;
+  // Word LINK of its rows: link type | port << 16.
+  int32_t link;
+  // Times come with the packets (net_pcap), else one clock reading per burst.
+  bool packetTime;
+};
+
+struct Reader {
+  uint32_t memoryId = 0;
+  Memory* memory = nullptr;
+  std::vector<RxQueue> queues;
+  uint32_t next = 0;
+  int32_t* rows = nullptr;
+  uint32_t rowCount = 0;
+  napi_ref rowsRef = nullptr;
+  // Mbufs of the latest burst; released at the start of the next one unless their row is marked.
+  rte_mbuf* burst[BURST_MAX];
+  uint32_t burstLength = 0;
+  // Held mbufs by element of the memory.
+  std::vector<rte_mbuf*> held;
+  uint32_t heldCount = 0;
+  int timeOffset = -1;
+  uint64_t timeFlag = 0;
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+  uint64_t oversize = 0;
+};
+
+// Gives all mbufs back and lets go of the memory.
+void readerRelease(Reader& reader);
+
+struct EnvDpdk {
+  bool registered = false;
+  std::vector<std::unique_ptr<Reader>> readers;
+  // Memories whose ArrayBuffer this environment made.
+  std::set<uint32_t> attached;
+};
+
+// Packets that the kernel dropped at a packet socket because its ring was full. Linux counts them per socket, and DPDK's
+// af_packet driver does not read the count.
+std::set<int> packetSockets();
+uint64_t packetSocketDrops(int fd);
+
+}  // namespace iris

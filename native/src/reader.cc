@@ -1,0 +1,292 @@
+// The receive path of one worker: a burst from its queues into the packet rows that JavaScript reads.
+//
+// Hot: once per burst, about 10 ns per packet on net_ring (PERFORMANCE.md section 2). The rows are those of
+// runtime/packet/layout.ts; words 0..7 of each are written here.
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
+#include <rte_prefetch.h>
+#include <time.h>
+
+#include <cstring>
+
+#include "dpdk.h"
+#include "napi.h"
+
+namespace iris {
+
+constexpr uint32_t ROW_WORDS = 32;
+constexpr uint32_t PREFETCH_AHEAD = 4;
+enum Word { OFFSET = 0, CAPLEN = 1, WIRELEN = 2, SEC = 3, NSEC = 4, LINK = 5, RSS = 6, HOLD = 7 };
+// Word HOLD of a row whose bytes are no mbuf of the pool and therefore cannot be held.
+constexpr int32_t NOT_HOLDABLE = -1;
+
+static inline uint8_t* dataOf(const rte_mbuf* mbuf) { return rte_pktmbuf_mtod(mbuf, uint8_t*); }
+
+// Gives back the previous burst, but keeps the mbufs whose row JavaScript has marked.
+static void releaseBurst(Reader& r) {
+  rte_mbuf* free[BURST_MAX];
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < r.burstLength; i++) {
+    if (r.rows[i * ROW_WORDS + HOLD] > 0) {
+      uint32_t element = static_cast<uint32_t>(r.rows[i * ROW_WORDS + OFFSET]) / r.memory->elementSize;
+      if (element < r.held.size() && r.held[element] == nullptr) {
+        r.held[element] = r.burst[i];
+        r.heldCount++;
+        continue;
+      }
+    }
+    free[n++] = r.burst[i];
+  }
+  if (n != 0) rte_pktmbuf_free_bulk(free, n);
+  r.burstLength = 0;
+}
+
+// Puts a VLAN tag that the device took out of the frame back in (into the headroom).
+static void restoreVlan(rte_mbuf* mbuf) {
+  uint8_t* data = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(mbuf, 4));
+  if (data == nullptr || rte_pktmbuf_data_len(mbuf) < 18) return;
+  memmove(data, data + 4, 12);
+  data[12] = 0x81;
+  data[13] = 0x00;
+  data[14] = static_cast<uint8_t>(mbuf->vlan_tci >> 8);
+  data[15] = static_cast<uint8_t>(mbuf->vlan_tci);
+}
+
+// Copies a frame that is not one piece of the pool into the row's bounce slot; false when it is too long.
+static bool bounce(Reader& r, const rte_mbuf* mbuf, uint32_t row, int32_t* words) {
+  uint32_t length = mbuf->pkt_len;
+  if (length > BOUNCE_SLOT) return false;
+  size_t offset = r.memory->bounceOffset + static_cast<size_t>(row) * BOUNCE_SLOT;
+  uint8_t* to = r.memory->base + offset;
+  uint32_t copied = 0;
+  for (const rte_mbuf* m = mbuf; m != nullptr && copied + m->data_len <= length; m = m->next) {
+    memcpy(to + copied, dataOf(m), m->data_len);
+    copied += m->data_len;
+  }
+  words[OFFSET] = static_cast<int32_t>(offset);
+  words[CAPLEN] = static_cast<int32_t>(copied);
+  words[HOLD] = NOT_HOLDABLE;
+  return true;
+}
+
+// Writes the rows of `count` mbufs of one queue from row `row` on; returns the row after the last one written.
+static uint32_t fillRows(Reader& r, const RxQueue& queue, rte_mbuf** mbufs, uint32_t count, uint32_t row,
+                         const timespec& now) {
+  const uint8_t* base = r.memory->base;
+  for (uint32_t i = 0; i < PREFETCH_AHEAD && i < count; i++) rte_prefetch0(dataOf(mbufs[i]));
+  for (uint32_t i = 0; i < count; i++) {
+    if (i + PREFETCH_AHEAD < count) rte_prefetch0(dataOf(mbufs[i + PREFETCH_AHEAD]));
+    rte_mbuf* mbuf = mbufs[i];
+    if (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) restoreVlan(mbuf);
+    int32_t* words = r.rows + row * ROW_WORDS;
+    size_t offset = static_cast<size_t>(dataOf(mbuf) - base);
+    if (mbuf->nb_segs == 1 && offset < r.memory->poolBytes) {
+      words[OFFSET] = static_cast<int32_t>(offset);
+      words[CAPLEN] = mbuf->data_len;
+      words[HOLD] = 0;
+    } else if (!bounce(r, mbuf, row, words)) {
+      r.oversize++;
+      rte_pktmbuf_free(mbuf);
+      continue;
+    }
+    words[WIRELEN] = static_cast<int32_t>(mbuf->pkt_len);
+    words[LINK] = queue.link;
+    words[RSS] = mbuf->ol_flags & RTE_MBUF_F_RX_RSS_HASH ? static_cast<int32_t>(mbuf->hash.rss) : 0;
+    if (queue.packetTime && (mbuf->ol_flags & r.timeFlag) != 0) {
+      uint64_t micros = *RTE_MBUF_DYNFIELD(mbuf, r.timeOffset, rte_mbuf_timestamp_t*);
+      words[SEC] = static_cast<int32_t>(static_cast<uint32_t>(micros / 1000000));
+      words[NSEC] = static_cast<int32_t>(micros % 1000000 * 1000);
+    } else {
+      words[SEC] = static_cast<int32_t>(static_cast<uint32_t>(now.tv_sec));
+      words[NSEC] = static_cast<int32_t>(now.tv_nsec);
+    }
+    r.bytes += mbuf->pkt_len;
+    r.burst[row++] = mbuf;
+  }
+  return row;
+}
+
+static uint32_t poll(Reader& r, uint32_t max) {
+  releaseBurst(r);
+  rte_mbuf* mbufs[BURST_MAX];
+  timespec now;
+  bool clockRead = false;
+  uint32_t row = 0;
+  uint32_t queues = static_cast<uint32_t>(r.queues.size());
+  for (uint32_t i = 0; i < queues && row < max; i++) {
+    const RxQueue& queue = r.queues[(r.next + i) % queues];
+    uint32_t n = rte_eth_rx_burst(queue.port, queue.queue, mbufs, static_cast<uint16_t>(max - row));
+    if (n == 0) continue;
+    if (!clockRead) {
+      clock_gettime(CLOCK_REALTIME, &now);
+      clockRead = true;
+    }
+    row = fillRows(r, queue, mbufs, n, row, now);
+  }
+  r.next = r.next + 1 < queues ? r.next + 1 : 0;
+  r.burstLength = row;
+  r.packets += row;
+  return row;
+}
+
+void readerRelease(Reader& reader) {
+  releaseBurst(reader);
+  for (rte_mbuf*& mbuf : reader.held) {
+    if (mbuf != nullptr) rte_pktmbuf_free(mbuf);
+    mbuf = nullptr;
+  }
+  reader.heldCount = 0;
+  if (reader.memory != nullptr) reader.memory->users--;
+  reader.memory = nullptr;
+}
+
+static Reader* readerAt(napi_env env, napi_value handle) {
+  EnvDpdk* state = stateOf(env)->dpdk;
+  uint32_t index = toUint(env, handle, UINT32_MAX);
+  return index < state->readers.size() ? state->readers[index].get() : nullptr;
+}
+
+// readerOpen(memory, rows, queues): queues is a flat list of [port, queue, link type, packet times 0 or 1].
+static napi_value readerOpen(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  uint32_t id = toUint(env, args[0], UINT32_MAX);
+  Memory* memory = memoryAt(id);
+  if (memory == nullptr) return fail(env, "no packet memory %u", id);
+  auto reader = std::make_unique<Reader>();
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, args[1], &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_int32_array || length < ROW_WORDS) {
+    return fail(env, "the packet rows must be an Int32Array");
+  }
+  std::vector<napi_value> words = elements(env, args[2]);
+  if (words.empty() || words.size() % 4 != 0) return fail(env, "a reader needs at least one queue");
+  for (size_t i = 0; i < words.size(); i += 4) {
+    RxQueue queue;
+    queue.port = static_cast<uint16_t>(toUint(env, words[i]));
+    queue.queue = static_cast<uint16_t>(toUint(env, words[i + 1]));
+    queue.link = static_cast<int32_t>((toUint(env, words[i + 2]) & 0xffff) | (static_cast<uint32_t>(queue.port) << 16));
+    queue.packetTime = toUint(env, words[i + 3]) != 0;
+    reader->queues.push_back(queue);
+  }
+  reader->rows = static_cast<int32_t*>(data);
+  reader->rowCount = static_cast<uint32_t>(length / ROW_WORDS);
+  reader->memoryId = id;
+  reader->held.assign(memory->poolBytes / memory->elementSize, nullptr);
+  reader->timeOffset = rte_mbuf_dynfield_lookup(RTE_MBUF_DYNFIELD_TIMESTAMP_NAME, nullptr);
+  int flag = rte_mbuf_dynflag_lookup(RTE_MBUF_DYNFLAG_RX_TIMESTAMP_NAME, nullptr);
+  reader->timeFlag = reader->timeOffset >= 0 && flag >= 0 ? RTE_BIT64(flag) : 0;
+  napi_create_reference(env, args[1], 1, &reader->rowsRef);
+  reader->memory = memory;
+  memory->users++;
+  EnvDpdk* state = stateOf(env)->dpdk;
+  state->readers.push_back(std::move(reader));
+  return number(env, static_cast<double>(state->readers.size() - 1));
+}
+
+// rxBurst(reader, max): fills at most `max` rows, returns how many. The bytes of the previous burst become invalid.
+static napi_value rxBurst(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  Reader* reader = readerAt(env, args[0]);
+  if (reader == nullptr) return fail(env, "this reader is closed");
+  uint32_t max = toUint(env, args[1]);
+  if (max > BURST_MAX) max = BURST_MAX;
+  if (max > reader->rowCount) max = reader->rowCount;
+  napi_value result;
+  napi_create_uint32(env, poll(*reader, max), &result);
+  return result;
+}
+
+// readerRelease(reader, offsets, n): gives back held mbufs, by the OFFSET words their rows had; returns how many were.
+static napi_value releaseHeld(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  Reader* reader = readerAt(env, args[0]);
+  if (reader == nullptr) return fail(env, "this reader is closed");
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, args[1], &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_int32_array) {
+    return fail(env, "the offsets must be an Int32Array");
+  }
+  size_t n = toUint(env, args[2]);
+  if (n > length) n = length;
+  uint32_t freed = 0;
+  for (size_t i = 0; i < n; i++) {
+    uint32_t element = static_cast<uint32_t>(static_cast<int32_t*>(data)[i]) / reader->memory->elementSize;
+    if (element >= reader->held.size() || reader->held[element] == nullptr) continue;
+    rte_pktmbuf_free(reader->held[element]);
+    reader->held[element] = nullptr;
+    freed++;
+  }
+  reader->heldCount -= freed;
+  return number(env, freed);
+}
+
+// readerStats(reader, out): out[0..3] = packets, bytes, frames too long, mbufs held.
+static napi_value readerStats(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  Reader* reader = readerAt(env, args[0]);
+  if (reader == nullptr) return fail(env, "this reader is closed");
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, args[1], &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_float64_array || length < 4) {
+    return fail(env, "statistics go into a Float64Array of 4");
+  }
+  double* out = static_cast<double*>(data);
+  out[0] = static_cast<double>(reader->packets);
+  out[1] = static_cast<double>(reader->bytes);
+  out[2] = static_cast<double>(reader->oversize);
+  out[3] = reader->heldCount;
+  return nullptr;
+}
+
+static napi_value readerClose(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Reader* reader = readerAt(env, args[0]);
+  if (reader == nullptr) return nullptr;
+  readerRelease(*reader);
+  napi_delete_reference(env, reader->rowsRef);
+  stateOf(env)->dpdk->readers[toUint(env, args[0])].reset();
+  return nullptr;
+}
+
+// portSend(port, queue, memory, frame): sends one frame; false when the device did not take it.
+static napi_value portSend(napi_env env, napi_callback_info info) {
+  Args<4> args(env, info);
+  Memory* memory = memoryAt(toUint(env, args[2], UINT32_MAX));
+  if (memory == nullptr) return fail(env, "no such packet memory");
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, args[3], &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array) {
+    return fail(env, "a frame must be a Uint8Array");
+  }
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(memory->pool);
+  if (mbuf == nullptr) return boolean(env, false);
+  if (length > rte_pktmbuf_tailroom(mbuf)) {
+    rte_pktmbuf_free(mbuf);
+    return fail(env, "a frame of %zu bytes does not fit", length);
+  }
+  memcpy(rte_pktmbuf_append(mbuf, static_cast<uint16_t>(length)), data, length);
+  uint16_t sent = rte_eth_tx_burst(static_cast<uint16_t>(toUint(env, args[0], UINT16_MAX)),
+                                   static_cast<uint16_t>(toUint(env, args[1])), &mbuf, 1);
+  if (sent == 0) rte_pktmbuf_free(mbuf);
+  return boolean(env, sent == 1);
+}
+
+void defineReader(napi_env env, napi_value exports) {
+  define(env, exports, "readerOpen", readerOpen);
+  define(env, exports, "rxBurst", rxBurst);
+  define(env, exports, "readerRelease", releaseHeld);
+  define(env, exports, "readerStats", readerStats);
+  define(env, exports, "readerClose", readerClose);
+  define(env, exports, "portSend", portSend);
+}
+
+}  // namespace iris
