@@ -42,16 +42,23 @@ export interface DataTypeInfo extends Declared {
   readonly protocol?: string;
   /** `columns`: its fields in order of declaration. */
   readonly columns?: readonly ColumnField[];
+  /** `columns`: fields that are other data types and follow the same connection: `declare readonly ends: FiveTuple`. */
+  readonly followers?: readonly { readonly name: string; readonly type: string }[];
+  /** `object` with numeric fields only: why its methods could not be compiled into columns, and where. */
+  readonly notColumns?: { readonly reason: string; readonly span: Span };
   /** Methods that the tracker calls. */
   readonly updates: readonly UpdateMethod[];
   readonly expensive: boolean;
 }
 
-/** A numeric field. `length` > 1 for `new Uint32Array(2)` and the like. */
+/** A numeric field. */
 export interface ColumnField {
   readonly name: string;
   readonly type: 'u8' | 'u16' | 'u32' | 'i32' | 'f64' | 'bool';
+  /** Elements of `new Uint32Array(2)` and the like, else 1. */
   readonly length: number;
+  /** A typed array, even if of one element. */
+  readonly array: boolean;
   /** Initial value of each element. */
   readonly initial: number;
 }
@@ -64,6 +71,8 @@ export interface UpdateMethod {
   readonly params: readonly { readonly name: string; readonly type: string }[];
   /** Body as TypeScript text, without the braces, for columns that are compiled into the generated module. */
   readonly body: string;
+  /** Returns something: of a callback a boolean (false unsubscribes), of a filter its verdict. */
+  readonly returns: boolean;
   readonly span: Span;
 }
 

@@ -1,0 +1,150 @@
+/**
+ * Data types kept in columns, given back as their class: one flyweight per worker whose prototype chain includes the
+ * class, so that its methods, getters and `toJSON` run on a connection's columns as they would on an instance.
+ */
+
+export type ColumnType = 'u8' | 'u16' | 'u32' | 'i32' | 'f64' | 'bool';
+
+/** One field of the class: `length` values from word `word` of the record on (f64: two words each, from an even word). */
+export interface Column {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly word: number;
+  /** Elements of a typed-array field; absent for a plain number or boolean. */
+  readonly length?: number;
+}
+
+/** A flyweight that follows a connection, such as FiveTuple: the class holds it as a field without an initial value. */
+export interface Follower {
+  at(c: number): object;
+  copy?(): object;
+}
+
+/** The records that the columns lie in. */
+export interface Records {
+  readonly rec: Int32Array;
+  readonly recF: Float64Array;
+}
+
+/** The one flyweight of a class of columns. */
+export interface ColumnView<T extends object> {
+  /** Points the flyweight at the record that starts at word `c`. Valid until it is pointed elsewhere. */
+  at(c: number): T;
+  /** A detached instance with the values it shows now. */
+  copy(): T;
+}
+
+type ColumnClass<T extends object> = (new () => T) & { readonly prototype: T };
+
+/**
+ * Makes the flyweight of `type` over `columns`; call it once per worker. A typed-array field appears as a typed array of
+ * its kind that is filled anew at each read. Unless the class has its own, the flyweight gets `copy()` and, with the
+ * fields in order of declaration, `toJSON()`.
+ */
+export function columnView<T extends object>(
+  { rec, recF }: Records,
+  type: ColumnClass<T>,
+  columns: readonly Column[],
+  followers: Readonly<Record<string, Follower>> = {},
+): ColumnView<T> {
+  let c = 0;
+  const proto: T = Object.create(type.prototype);
+  const names = columns.map((column) => column.name);
+
+  for (const { name, type, word, length } of columns) {
+    const accessors = length === undefined ? scalar(type, word) : { get: array(type, word, length) };
+    Object.defineProperty(proto, name, accessors);
+  }
+  for (const [name, follower] of Object.entries(followers)) {
+    Object.defineProperty(proto, name, { get: () => follower.at(c) });
+  }
+  if (!('toJSON' in proto)) hide(proto, 'toJSON', () => plainFields(view, names));
+  if (!('copy' in proto)) hide(proto, 'copy', copy);
+
+  const view: T = Object.create(proto);
+
+  function scalar(type: ColumnType, word: number): PropertyDescriptor {
+    function setDouble(value: number): void {
+      recF[(c + word) >> 1] = value;
+    }
+    if (type === 'f64') return { get: () => recF[(c + word) >> 1], set: setDouble };
+    const mask = type === 'u8' ? 0xff : type === 'u16' ? 0xffff : -1;
+    function set(value: number | boolean): void {
+      rec[c + word] = Number(value) & mask;
+    }
+    if (type === 'bool') return { get: () => rec[c + word] !== 0, set };
+    return { get: type === 'u32' ? () => rec[c + word] >>> 0 : () => rec[c + word], set };
+  }
+  function array(type: ColumnType, word: number, length: number): () => ColumnArray {
+    const values = arrayOf(type, length);
+    const source = type === 'f64' ? recF : rec;
+    const shift = type === 'f64' ? 1 : 0;
+    return () => {
+      const first = (c + word) >> shift;
+      for (let i = 0; i < length; i++) values[i] = source[first + i];
+      return values;
+    };
+  }
+  function at(record: number): T {
+    c = record;
+    return view;
+  }
+  function copy(): T {
+    const kept = new type();
+    for (const { name, length } of columns) {
+      const value: unknown = Reflect.get(view, name);
+      define(kept, name, length === undefined ? value : (value as ColumnArray).slice());
+    }
+    for (const name of Object.keys(followers)) {
+      const follower = followers[name].at(c) as Follower;
+      define(kept, name, follower.copy === undefined ? follower : follower.copy());
+    }
+    if (!('toJSON' in type.prototype)) hide(kept, 'toJSON', () => plainFields(kept, names));
+    if (!('copy' in type.prototype)) hide(kept, 'copy', () => kept);
+    return kept;
+  }
+  return { at, copy };
+}
+
+/**
+ * Keeps a delivered value past the call it came with: a copy where it is a flyweight, else the value itself, which is the
+ * receiver's own already.
+ */
+export function keep<T extends object>(value: T): T {
+  const copy: unknown = Reflect.get(value, 'copy');
+  return typeof copy === 'function' ? copy.call(value) : value;
+}
+
+type ColumnArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
+
+function arrayOf(type: ColumnType, length: number): ColumnArray {
+  switch (type) {
+    case 'u8':
+      return new Uint8Array(length);
+    case 'u16':
+      return new Uint16Array(length);
+    case 'u32':
+      return new Uint32Array(length);
+    case 'f64':
+      return new Float64Array(length);
+    default:
+      return new Int32Array(length);
+  }
+}
+
+/** Fields as JSON shows them: typed arrays as plain arrays. */
+function plainFields(from: object, names: readonly string[]): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const name of names) {
+    const value: unknown = Reflect.get(from, name);
+    out[name] = ArrayBuffer.isView(value) ? Array.from(value as ColumnArray) : value;
+  }
+  return out;
+}
+
+function define(target: object, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
+}
+function hide(target: object, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, writable: true, configurable: true });
+}

@@ -1,0 +1,111 @@
+/**
+ * What a user's TypeScript file says of its classes and functions. The decorators are the standard ones and do nothing at
+ * run time: the compiler reads them from the source (compiler/analysis).
+ */
+import type { Core, Plan, Subscription } from './contract.ts';
+
+/** State transitions of a connection: where code may hook in. */
+export type Level =
+  | 'Packet'
+  | 'L4FirstPacket'
+  | 'L4EndHshk'
+  | 'InL4Conn'
+  | 'InL4Stream'
+  | 'L7OnDisc'
+  | 'L7EndHdrs'
+  | 'L4Terminated';
+
+/** Counts modulo 2^8. A plain number to TypeScript; as a field of a data type it becomes a column of that width. */
+export type u8 = number & { readonly __u8?: never };
+/** Counts modulo 2^16. */
+export type u16 = number & { readonly __u16?: never };
+/** Counts modulo 2^32. */
+export type u32 = number & { readonly __u32?: never };
+/** Signed, modulo 2^32. */
+export type i32 = number & { readonly __i32?: never };
+/** A double, as `number` is. */
+export type f64 = number & { readonly __f64?: never };
+/** A flag of one word. */
+export type bool = boolean;
+
+type Class = abstract new (...args: never[]) => object;
+type ClassDecorator = (target: Class, context: ClassDecoratorContext) => void;
+type Method = (this: never, ...args: never[]) => unknown;
+
+/** What `@datatype({ … })` may say. */
+export interface DatatypeOptions {
+  /** Dropped as soon as no live subscription of the connection needs it. */
+  readonly expensive?: boolean;
+  /** Built-in types only: a flyweight over the connection (`view`), the packet (`pdu`), the delivery (`context`), a `session`. */
+  readonly kind?: 'view' | 'session' | 'pdu' | 'context';
+  /** Sessions only: the catalog name of their protocol. */
+  readonly protocol?: string;
+  /** First level at which the value is whole, where it is not the one that its `@on` methods tell. */
+  readonly at?: Level;
+}
+
+/**
+ * Marks a class as data that subscriptions can ask for. Its `@on` methods update it; a class whose fields are all numeric
+ * (`u32`, `f64`, `new Uint32Array(2)`, …) is kept in typed-array columns, any other as one instance per connection.
+ */
+export function datatype(target: Class, context: ClassDecoratorContext): void;
+export function datatype(options: DatatypeOptions): ClassDecorator;
+export function datatype(_target: Class | DatatypeOptions, _context?: ClassDecoratorContext): ClassDecorator {
+  return nothing;
+}
+
+/** Marks a class as a stateful handler: constructed for a connection, told of it by its `@on` methods. */
+export function callback(_target: Class, _context: ClassDecoratorContext): void {}
+
+/** Marks a method as called at these levels. */
+export function on(..._levels: [Level, ...Level[]]): (method: Method, context: ClassMethodDecoratorContext) => void {
+  return nothing;
+}
+
+/** What a filter says of a connection. `true` and `false` do as well. */
+export type Verdict = boolean | typeof Continue;
+/** The filter holds: it is not asked again. */
+export const Accept = true;
+/** The filter does not hold, and never will. */
+export const Drop = false;
+/** Not yet known: ask again at the next packet of its level. */
+export const Continue = 'continue';
+
+/** What `@filter({ … })` may say. */
+export interface FilterOptions {
+  /** Where its only method is asked. */
+  readonly at: Level;
+}
+type FilterFunction = (...args: never[]) => Verdict;
+
+/** Marks a class as a stateful filter: its `@on` methods return `Accept`, `Drop` or `Continue`. */
+export function filter(target: Class, context: ClassDecoratorContext): void;
+/** The same, for a class with one method: where it is asked. */
+export function filter(options: FilterOptions): ClassDecorator;
+/** Makes a function a filter that is asked at `level`. Its parameters say which data it wants. */
+export function filter<F extends FilterFunction>(level: Level | readonly Level[], fn: F): F;
+export function filter(
+  _what: Class | FilterOptions | Level | readonly Level[],
+  fn?: ClassDecoratorContext | FilterFunction,
+): unknown {
+  return typeof fn === 'function' ? fn : nothing;
+}
+
+/** The `create` of a generated module; it carries the module's plan, which a worker needs before it can call it. */
+export interface Create<Handlers> {
+  (core: Core, handlers: Handlers): Subscription;
+  readonly plan: Plan;
+}
+
+/** An app: a generated module with its handlers bound, which `iris-run` loads in every core's worker. */
+export interface App {
+  readonly plan: Plan;
+  readonly create: (core: Core) => Subscription;
+}
+
+/** Binds handlers to a generated module: `export default defineApp(create, { handshakes(tls, ft) { … } })`. */
+export function defineApp<Handlers>(create: Create<Handlers>, handlers: NoInfer<Handlers>): App {
+  return { plan: create.plan, create: (core) => create(core, handlers) };
+}
+
+function nothing(): void {}
