@@ -21,6 +21,8 @@ export interface Ident {
 export interface FilterFile {
   readonly kind: 'file';
   readonly statements: readonly Statement[];
+  /** Names that statements with a syntax error were about to declare, so that their uses are not reported as well. */
+  readonly broken: readonly string[];
 }
 
 export type Statement = UseStatement | SetStatement | LetStatement | SubscribeStatement;

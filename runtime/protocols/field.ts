@@ -16,7 +16,7 @@ export type FieldType =
   | 'mac'
   | 'text'
   | 'bytes'
-  /** Lists: a comparison holds if it holds for any element. */
+  /** Lists: a comparison holds if it holds for any element; `contains` asks for an element that is equal. */
   | 'u16[]'
   | 'text[]';
 
@@ -35,13 +35,20 @@ export type FieldAccess =
       readonly offset: number;
       /** Bytes to read, big-endian. */
       readonly size: 1 | 2 | 4 | 6 | 8 | 16;
-      /** Applied after the shift. */
+      /** Applied after the shift. A `bool` is true when all bits of the mask are set. */
       readonly mask?: number;
       readonly shift?: number;
+      /**
+       * `ethertype`: the offset counts from the innermost EtherType field (`Pkt.ETHERTYPE`) instead, which lies further in
+       * behind VLAN tags.
+       */
+      readonly from?: 'ethertype';
+      /** `vlan`: only frames with a VLAN tag have the field; a test of it is false for others. */
+      readonly needs?: 'vlan';
     }
   /** A property of the session object; the value may be undefined (never true then). */
   | { readonly kind: 'session'; readonly property: string }
-  /** Either of two other fields of the same protocol (`addr`, `port`). */
+  /** Either of two other fields of the same protocol (`addr`, `port`). The checker expands it; the planner never sees one. */
   | { readonly kind: 'either'; readonly fields: readonly [string, string] };
 
 export interface FieldDef {
@@ -78,4 +85,9 @@ export interface ProtocolDef {
   readonly number: number;
   readonly fields: readonly FieldDef[];
   readonly sessionType?: SessionTypeDef;
+  /**
+   * Application protocols: `one` when a connection holds at most one session (a TLS handshake), so that nothing is parsed
+   * after it; absent means any number (HTTP, DNS).
+   */
+  readonly sessions?: 'one';
 }

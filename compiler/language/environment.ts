@@ -1,0 +1,38 @@
+/**
+ * What the checker has to ask the outside world: the analysed TypeScript files and the files of values. The analysis
+ * implements it over ts-morph and the file system; tests implement it with plain objects.
+ */
+import type { CallbackInfo, DataTypeInfo, FilterInfo } from '../analysis/info.ts';
+import type { SourceFile } from './ast.ts';
+import type { Diagnostic } from './diagnostic.ts';
+
+export interface CheckEnvironment {
+  /**
+   * The names that a `use` statement takes from a TypeScript file, `from` as written (relative to the filter file). A
+   * name that is missing from the answer without a diagnostic is reported by the checker as not exported.
+   */
+  resolveUse(from: string, names: readonly string[]): UseResolution;
+  /** A data type of the library, by the name of its class. */
+  dataType(name: string): DataTypeInfo | undefined;
+  /** Names of all data types of the library, for suggestions. */
+  dataTypeNames(): readonly string[];
+  /** The text of a `lines("file")` file, `path` as written (relative to the filter file); else one sentence why not. */
+  readText(path: string): SourceFile | { readonly error: string };
+}
+
+/** One sentence when the file as a whole cannot be used: it does not exist, it has syntax errors. */
+export type UseResolution =
+  | { readonly error: string; readonly suggestion?: string }
+  | {
+      readonly names: ReadonlyMap<string, UsedName>;
+      /** What the TypeScript exports, for suggestions. */
+      readonly exported: readonly string[];
+      /** Problems found inside the TypeScript, at their own place; names they concern need not be in `names`. */
+      readonly diagnostics: readonly Diagnostic[];
+    };
+
+/** What a used name is. */
+export type UsedName =
+  | { readonly is: 'callback'; readonly info: CallbackInfo }
+  | { readonly is: 'filter'; readonly info: FilterInfo }
+  | { readonly is: 'dataType'; readonly info: DataTypeInfo };
