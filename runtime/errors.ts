@@ -51,6 +51,13 @@ export class ConfigError extends IrisError {
   }
 }
 
+/** Several faults of one configuration; the message holds them line by line. */
+export class ConfigErrors extends IrisError {
+  constructor(readonly errors: readonly ConfigError[]) {
+    super(ExitCode.USAGE, errors.map((error) => error.message).join('\n'));
+  }
+}
+
 /** DPDK, a device, a permission or the machine is missing or refuses. */
 export class DeviceError extends IrisError {
   constructor(message: string, hint?: string) {

@@ -1,0 +1,172 @@
+/**
+ * The configuration file: TOML text to checked values. Nothing here touches files or devices; every fault of the text is
+ * found in one pass and reported with its key and line.
+ */
+import { parse, TomlError } from 'smol-toml';
+import { ConfigError, ConfigErrors } from '../errors.ts';
+import { check, type Entry } from './check.ts';
+import { DEVICE_ALLOWED, type Device, parseDevice } from './device.ts';
+import { keyLines, lineOf } from './locate.ts';
+import { KEYS, type KeyPath, type SCHEMA } from './schema.ts';
+
+export interface PortConfig {
+  readonly device: Device;
+  readonly cores: readonly number[];
+}
+
+/** Values of the `[conntrack]` section; times in milliseconds. */
+export type ConntrackSection = {
+  readonly [K in KeyPath as K extends `conntrack.${infer Name}` ? Name : never]: ValueOf<K>;
+};
+
+export interface Config {
+  /** Where it was read from, as in messages. */
+  readonly file: string;
+  readonly mainCore: number;
+  readonly memoryChannels: number;
+  readonly mempool: { readonly capacity: number; readonly cacheSize: number };
+  readonly offline: { readonly pcap: string | undefined };
+  /** Absent when the file has no ports. */
+  readonly online:
+    | {
+        /** Seconds; undefined: until stopped. */
+        readonly duration: number | undefined;
+        readonly rxDescriptors: number;
+        readonly promiscuous: boolean;
+        readonly mtu: number;
+        readonly dpdkArgs: readonly string[];
+        readonly ports: readonly PortConfig[];
+      }
+    | undefined;
+  readonly conntrack: ConntrackSection;
+  /** Sentences about keys that are given but have no effect. */
+  readonly notes: readonly string[];
+}
+
+type Described<K extends KeyPath> = (typeof SCHEMA)[K];
+type Plain<T extends string> = {
+  integer: number;
+  number: number;
+  boolean: boolean;
+  string: string;
+  strings: readonly string[];
+  cores: readonly number[];
+}[T & ('integer' | 'number' | 'boolean' | 'string' | 'strings' | 'cores')];
+type Values<K extends KeyPath> =
+  Described<K> extends { readonly values: readonly (infer V)[] } ? V : Plain<Described<K>['type']>;
+/** Type of a key's value: absent only when it has no default and need not be given. */
+export type ValueOf<K extends KeyPath> =
+  Described<K> extends { readonly default: unknown } | { readonly required: true } ? Values<K> : Values<K> | undefined;
+
+/** A configuration with every default, as when no file is given. */
+export function defaultConfig(): Config {
+  return parseConfig('', 'defaults');
+}
+
+/** Reads a configuration. Throws `ConfigError`, or `ConfigErrors` with all of them. */
+export function parseConfig(text: string, file: string): Config {
+  let tree: Record<string, unknown>;
+  try {
+    tree = parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const reason = (error.message.split('\n')[0] ?? '').replace(/^Invalid TOML document: /, '');
+    throw new ConfigError(file, 'TOML', error.line, reason);
+  }
+  const lines = keyLines(text);
+  const errors: ConfigError[] = [];
+  const report = (path: string, message: string, hint?: string) =>
+    errors.push(new ConfigError(file, path, lineOf(lines, path), message, hint));
+  const entries = check(tree, report);
+  const config = build(file, entries, report);
+  errors.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  const [first] = errors;
+  if (first !== undefined) throw errors.length === 1 ? first : new ConfigErrors(errors);
+  return config;
+}
+
+type Report = (path: string, message: string, hint?: string) => void;
+
+function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report): Config {
+  /** The value of a key; `path` tells which element of an array of tables. */
+  function get<K extends KeyPath>(key: K, path: string = key): ValueOf<K> {
+    return (entries.get(path)?.value ?? KEYS.get(key)?.default) as ValueOf<K>;
+  }
+  const mempool = { capacity: get('mempool.capacity'), cacheSize: get('mempool.cache_size') };
+  if (mempool.cacheSize * 1.5 > mempool.capacity) {
+    const most = Math.floor(mempool.capacity / 1.5);
+    report(
+      'mempool.cache_size',
+      `${mempool.cacheSize} is too much for a capacity of ${mempool.capacity}; at most ${most}`,
+    );
+  }
+  const ports = readPorts(entries, report);
+  const rxDescriptors = get('online.nb_rxd');
+  checkCores(ports, rxDescriptors, mempool.capacity, report);
+  const conntrack = Object.fromEntries(
+    [...KEYS.keys()]
+      .filter((key) => key.startsWith('conntrack.'))
+      .map((key) => [key.slice('conntrack.'.length), get(key as KeyPath)]),
+  ) as unknown as ConntrackSection;
+  return {
+    file,
+    mainCore: get('main_core'),
+    memoryChannels: get('nb_memory_channels'),
+    mempool,
+    offline: { pcap: get('offline.pcap') },
+    online:
+      ports.length === 0
+        ? undefined
+        : {
+            duration: get('online.duration'),
+            rxDescriptors,
+            promiscuous: get('online.promiscuous'),
+            mtu: get('online.mtu'),
+            dpdkArgs: get('online.dpdk_supl_args'),
+            ports,
+          },
+    conntrack,
+    notes: notes(entries),
+  };
+}
+
+function readPorts(entries: ReadonlyMap<string, Entry>, report: Report): PortConfig[] {
+  const ports: PortConfig[] = [];
+  const names = new Set<string>();
+  const indices = [...entries.keys()].map((path) => Number(/^online\.ports\[(\d+)\]/.exec(path)?.[1] ?? -1));
+  for (let i = 0; i <= Math.max(-1, ...indices); i++) {
+    const path = `online.ports[${i}]`;
+    const text = entries.get(`${path}.device`)?.value;
+    const cores = entries.get(`${path}.cores`)?.value;
+    if (typeof text !== 'string') continue;
+    const device = parseDevice(text);
+    if (device === undefined) {
+      report(`${path}.device`, `"${text}" is no device; it must be ${DEVICE_ALLOWED}`);
+      continue;
+    }
+    const name = device.kind === 'pci' ? device.address : device.name;
+    if (names.has(name)) report(`${path}.device`, `${name} is the device of another port already`);
+    names.add(name);
+    if (Array.isArray(cores)) ports.push({ device, cores: cores as number[] });
+  }
+  return ports;
+}
+
+/** One packet memory per core must hold the descriptors of all its queues and some packets more. */
+function checkCores(ports: readonly PortConfig[], rxDescriptors: number, capacity: number, report: Report): void {
+  const queues = new Map<number, number>();
+  for (const port of ports) for (const core of port.cores) queues.set(core, (queues.get(core) ?? 0) + 1);
+  for (const [core, n] of queues) {
+    const needed = n * rxDescriptors + 128;
+    if (needed <= capacity) continue;
+    const queuesOf = `${n} queue${n === 1 ? '' : 's'} of ${rxDescriptors} descriptors (online.nb_rxd)`;
+    report('mempool.capacity', `${capacity} packets are too few for core ${core}: ${queuesOf} need at least ${needed}`);
+    return;
+  }
+}
+
+function notes(entries: ReadonlyMap<string, Entry>): string[] {
+  const inert = [...entries.values()].filter((entry) => KEYS.get(entry.key)?.inert === true).map((entry) => entry.path);
+  if (inert.length === 0) return [];
+  return [`${inert.join(', ')}: no effect in this version`];
+}

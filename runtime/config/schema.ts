@@ -1,0 +1,204 @@
+/**
+ * Every key of the configuration file, in the order of the reference: path, type, default, unit, what it is for.
+ * Names are those of Iris's own configuration, so that its files can be taken over.
+ */
+import { type Key, MAX_CORE } from './key.ts';
+
+/** Elements of `[[online.ports]]` have this path, then a dot and the key. */
+export const PORTS = 'online.ports[]';
+
+const HOUR = 3_600_000;
+const timeout = (milliseconds: number, doc: string) =>
+  ({ type: 'integer', default: milliseconds, min: 0, max: 24 * HOUR, unit: 'ms', doc }) as const;
+
+export const SCHEMA = {
+  main_core: {
+    type: 'integer',
+    min: 0,
+    max: MAX_CORE,
+    default: 0,
+    doc: 'Core of the main thread: start, output, monitor.',
+  },
+  nb_memory_channels: {
+    type: 'integer',
+    min: 1,
+    max: 32,
+    default: 1,
+    doc: 'Memory channels of the machine, told to DPDK (its option -n).',
+  },
+
+  'mempool.capacity': {
+    type: 'integer',
+    min: 255,
+    max: 1_000_000,
+    default: 65_535,
+    unit: 'packets',
+    doc: 'Packet buffers of each receive core; DPDK works best with 2^n - 1.',
+  },
+  'mempool.cache_size': {
+    type: 'integer',
+    min: 0,
+    max: 512,
+    default: 512,
+    unit: 'packets',
+    doc: 'Buffers that a core keeps to itself; less than two thirds of the capacity.',
+  },
+
+  'offline.pcap': { type: 'string', doc: 'Capture to read when the command line names none.' },
+  'offline.mtu': {
+    type: 'integer',
+    min: 64,
+    max: 65_535,
+    default: 9702,
+    unit: 'bytes',
+    inert: true,
+    doc: 'Longest packet of the capture. The reader takes packets of any length.',
+  },
+
+  'online.duration': { type: 'number', min: 0.001, max: 1e9, unit: 's', doc: 'The run ends after so many seconds.' },
+  'online.nb_rxd': {
+    type: 'integer',
+    min: 32,
+    max: 65_535,
+    default: 4096,
+    unit: 'descriptors',
+    doc: 'Receive descriptors of each queue, within what the device allows. They hold what arrives during a pause.',
+  },
+  'online.promiscuous': { type: 'boolean', default: true, doc: 'Take frames for other addresses too.' },
+  'online.mtu': {
+    type: 'integer',
+    min: 64,
+    max: 32_000,
+    default: 1500,
+    unit: 'bytes',
+    doc: 'Longest packet to receive in one buffer. Longer ones that the device delivers in pieces cost a copy.',
+  },
+  'online.hardware_assist': {
+    type: 'boolean',
+    default: false,
+    inert: true,
+    doc: 'Let the device drop what the packet filter would.',
+  },
+  'online.dpdk_supl_args': {
+    type: 'strings',
+    default: [],
+    doc: 'More options for DPDK’s EAL, as on its command line.',
+  },
+
+  'online.ports[].device': {
+    type: 'string',
+    required: true,
+    doc: 'PCI address (0000:3b:00.0), or virtual device with its options (net_af_packet0,iface=veth0).',
+  },
+  'online.ports[].cores': {
+    type: 'cores',
+    required: true,
+    doc: 'Receive cores: one worker and one queue each. A device without RSS takes one.',
+  },
+  'online.ports[].sink.core': {
+    type: 'integer',
+    min: 0,
+    max: MAX_CORE,
+    required: true,
+    inert: true,
+    doc: 'Core that only drops, for flow sampling.',
+  },
+  'online.ports[].sink.nb_buckets': {
+    type: 'integer',
+    min: 1,
+    max: 65_536,
+    default: 512,
+    inert: true,
+    doc: 'Entries of the RSS table shared between receive cores and sink.',
+  },
+
+  'online.monitor.display.throughput': { type: 'boolean', default: true, inert: true, doc: 'Show throughput.' },
+  'online.monitor.display.mempool_usage': { type: 'boolean', default: false, inert: true, doc: 'Show mempool use.' },
+  'online.monitor.display.port_stats': {
+    type: 'strings',
+    default: [],
+    inert: true,
+    doc: 'Show the device counters whose names contain one of these.',
+  },
+  'online.monitor.log.directory': { type: 'string', required: true, inert: true, doc: 'Where CSV logs are written.' },
+  'online.monitor.log.interval': {
+    type: 'integer',
+    min: 10,
+    max: HOUR,
+    default: 1000,
+    unit: 'ms',
+    inert: true,
+    doc: 'Time between two lines.',
+  },
+  'online.monitor.log.port_stats': {
+    type: 'strings',
+    default: [],
+    inert: true,
+    doc: 'Log the device counters whose names contain one of these.',
+  },
+  'online.prometheus.port': {
+    type: 'integer',
+    min: 1,
+    max: 65_535,
+    required: true,
+    inert: true,
+    doc: 'TCP port of the metrics endpoint.',
+  },
+
+  'conntrack.max_connections': {
+    type: 'integer',
+    min: 1,
+    max: 16_000_000,
+    default: 262_144,
+    doc: 'Connections that one core tracks at a time.',
+  },
+  'conntrack.on_full': {
+    type: 'string',
+    values: ['drop_new', 'evict_embryonic', 'evict_oldest'],
+    default: 'evict_embryonic',
+    doc: 'What gives way when the table is full: the new one, the oldest without an answer, the longest silent.',
+  },
+  'conntrack.max_out_of_order': {
+    type: 'integer',
+    min: 0,
+    max: 65_535,
+    default: 100,
+    unit: 'segments',
+    doc: 'Out-of-order TCP segments kept per direction of a connection.',
+  },
+  'conntrack.max_out_of_order_bytes': {
+    type: 'integer',
+    min: 65_536,
+    max: 1_073_741_824,
+    default: 16_777_216,
+    unit: 'bytes',
+    doc: 'Out-of-order bytes kept per core.',
+  },
+  'conntrack.on_gap': {
+    type: 'string',
+    values: ['skip', 'drop'],
+    default: 'skip',
+    doc: 'After bytes were lost: go on behind the gap, or drop the connection.',
+  },
+  'conntrack.timeout_resolution': {
+    type: 'integer',
+    min: 1,
+    max: 10_000,
+    default: 100,
+    unit: 'ms',
+    doc: 'Granularity of all timeouts.',
+  },
+  'conntrack.tcp_establish_timeout': timeout(5000, 'A TCP connection without a second packet ends after this.'),
+  'conntrack.tcp_inactivity_timeout': timeout(300_000, 'A silent TCP connection ends after this.'),
+  'conntrack.tcp_reassembly_timeout': timeout(5000, 'An open gap is given up after this.'),
+  'conntrack.udp_inactivity_timeout': timeout(60_000, 'A silent UDP connection ends after this.'),
+  'conntrack.init_synack': { type: 'boolean', default: false, doc: 'Pick up TCP connections at a SYN-ACK.' },
+  'conntrack.init_fin': { type: 'boolean', default: false, doc: 'Pick up TCP connections at a FIN.' },
+  'conntrack.init_rst': { type: 'boolean', default: false, doc: 'Pick up TCP connections at an RST.' },
+  'conntrack.init_data': { type: 'boolean', default: false, doc: 'Pick up TCP connections at any other packet.' },
+} as const satisfies Readonly<Record<string, Key>>;
+
+export type KeyPath = keyof typeof SCHEMA;
+
+/** The keys as plain descriptions. */
+export const KEYS: ReadonlyMap<string, Key> = new Map(Object.entries<Key>(SCHEMA));

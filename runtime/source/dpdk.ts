@@ -1,0 +1,180 @@
+/**
+ * The one file that loads the native addon, and the type of everything it offers. All functions throw a plain `Error`
+ * whose message is the fault in words; callers turn it into a `DeviceError` that says what to do.
+ *
+ * The addon keeps state per process (EAL, ports, packet memories, by number) and per thread (readers, registration). A
+ * worker that exits, or is terminated in the middle of a poll, gives back its packets and its registration by itself.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { DeviceError } from '../errors.ts';
+
+/** What every build of the addon offers, with DPDK or without. */
+export interface NativeAddon {
+  /** Built with DPDK; else nothing of {@link DpdkAddon} is there. */
+  readonly haveDpdk: boolean;
+  /** As in `DPDK 22.11.11`, empty without DPDK. */
+  readonly dpdkVersion: string;
+  /** Pins the calling thread to one core (Linux). */
+  threadPin(core: number): void;
+  /** The cores that the calling thread may run on, ascending. */
+  threadAffinity(): number[];
+}
+
+/** Settings of {@link DpdkAddon.memoryCreate}. */
+export interface MemorySettings {
+  /** Packets; DPDK likes 2^n - 1. */
+  readonly capacity: number;
+  /** Packets that a core keeps to itself; at most 512 and less than capacity / 1.5. */
+  readonly cacheSize: number;
+  /** Bytes of one packet buffer, without headroom. */
+  readonly dataRoom: number;
+  /** Bytes of the tracker's slab. */
+  readonly slabLength: number;
+  /** NUMA node, -1: any. */
+  readonly socket: number;
+}
+
+export interface MemoryInfo {
+  /** Bytes of the whole mapping. */
+  readonly length: number;
+  readonly slabOffset: number;
+  readonly slabLength: number;
+  readonly capacity: number;
+  /** Packets that are not in the pool: in a queue, in a burst, or held. */
+  readonly inUse: number;
+}
+
+export interface PortInfo {
+  readonly name: string;
+  /** Name of the DPDK driver, as in `net_pcap`. */
+  readonly driver: string;
+  readonly mac: string;
+  /** NUMA node, -1 where there is none. */
+  readonly socket: number;
+  readonly maxRxQueues: number;
+  readonly maxTxQueues: number;
+  readonly minRxDescriptors: number;
+  readonly maxRxDescriptors: number;
+  readonly maxMtu: number;
+  /** The device says that it spreads flows over queues. Some virtual devices say so and do not. */
+  readonly rss: boolean;
+}
+
+export interface PortSettings {
+  /** Number of the packet memory of each receive queue, in order. */
+  readonly memories: readonly number[];
+  readonly rxDescriptors: number;
+  /** Bytes of the largest IP packet; 0 leaves the device's own. */
+  readonly mtu: number;
+  /** Spread flows over the queues by the symmetric key. */
+  readonly rss: boolean;
+}
+
+export interface PortStats {
+  readonly ipackets: number;
+  readonly ibytes: number;
+  /** Dropped by the device because its queues were full. */
+  readonly imissed: number;
+  readonly ierrors: number;
+  /** Dropped because the mempool was empty. */
+  readonly rxNombuf: number;
+  /** af_packet: dropped by the kernel because the socket's ring was full, which the driver does not tell. */
+  readonly socketDrops: number;
+}
+
+/** What the addon offers when it is built with DPDK. */
+export interface DpdkAddon extends NativeAddon {
+  /** Starts the EAL, once per process; `args[0]` is the program's name. The caller's affinity stays as it is. */
+  ealStart(args: readonly string[]): void;
+  /** Stops the EAL; all ports are removed and all memories freed before. */
+  ealStop(): void;
+  /** Takes the lines that DPDK logged since the last call. */
+  ealLog(): string[];
+  hasHugepages(): boolean;
+  /** Gives the calling thread an lcore number and with it mempool caches; the number. */
+  threadRegister(): number;
+  threadUnregister(): void;
+
+  /** Plugs a device in (`net_null0,size=64`); its port number, -1 when it has none. */
+  deviceProbe(devargs: string): number;
+  /** Closes a stopped port and unplugs its device. */
+  deviceRemove(port: number): void;
+  /** -1 when there is no such device. */
+  portByName(name: string): number;
+  portInfo(port: number): PortInfo;
+  portConfigure(port: number, settings: PortSettings): void;
+  /** Whether promiscuous mode is on. */
+  portStart(port: number, promiscuous: boolean): boolean;
+  portStop(port: number): void;
+  portStats(port: number): PortStats;
+  portXstats(port: number): Record<string, number>;
+  /** Sends one frame; false when the device or the memory has no room. For tests and probes. */
+  portSend(port: number, queue: number, memory: number, frame: Uint8Array): boolean;
+
+  /** The number of a new packet memory. */
+  memoryCreate(settings: MemorySettings): number;
+  memoryInfo(memory: number): MemoryInfo;
+  /** The memory as an ArrayBuffer, once per thread. Never post it: a copy would arrive. */
+  memoryAttach(memory: number): ArrayBuffer;
+  /** Detaches the thread's ArrayBuffer of the memory. A worker that exits need not. */
+  memoryDetach(memory: number, buffer: ArrayBuffer): void;
+  /** Refused while a thread is attached or packets are in use. */
+  memoryFree(memory: number): void;
+
+  /** A reader of queues; `queues` is flat: port, queue, link type, 1 for packet times (net_pcap) or 0, and so on. */
+  readerOpen(memory: number, rows: Int32Array, queues: readonly number[]): number;
+  /**
+   * Gives back the packets of the previous burst, but those whose row has word HOLD > 0, and fills words 0..7 of at
+   * most `max` rows; returns how many. A frame that does not fit one packet buffer comes as a copy with HOLD = -1: it
+   * cannot be held.
+   */
+  rxBurst(reader: number, max: number): number;
+  /** Gives back the first `n` held packets of `offsets` (the OFFSET words their rows had); returns how many were held. */
+  readerRelease(reader: number, offsets: Int32Array, n: number): number;
+  /** Writes packets, bytes, frames dropped as too long, packets held now. */
+  readerStats(reader: number, out: Float64Array): void;
+  readerClose(reader: number): void;
+}
+
+const INSTALL = 'sudo native/install-dpdk.sh && npm run build:native';
+
+/** Where the addon is: beside the compiled tree or beside the sources. */
+function addonPath(): string | undefined {
+  return ['../../../native', '../../native']
+    .map((folder) => fileURLToPath(new URL(`${folder}/build/Release/iris_native.node`, import.meta.url)))
+    .find((path) => existsSync(path));
+}
+
+/** Loads the addon; undefined when it is not built. Throws `DeviceError` when it is built but does not load. */
+export function loadNative(): NativeAddon | undefined {
+  const path = addonPath();
+  if (path === undefined) return undefined;
+  try {
+    return createRequire(import.meta.url)(path) as NativeAddon;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new DeviceError(
+      `the native addon does not load: ${reason}`,
+      'build it again for this Node: npm run build:native',
+    );
+  }
+}
+
+function hasDpdk(addon: NativeAddon): addon is DpdkAddon {
+  return addon.haveDpdk;
+}
+
+/** Loads the addon with DPDK, or throws a `DeviceError` that says what to install. */
+export function loadDpdk(): DpdkAddon {
+  const addon = loadNative();
+  if (addon === undefined) throw new DeviceError('live ports need the native addon, which is not built', INSTALL);
+  if (!hasDpdk(addon)) throw new DeviceError('the native addon was built without DPDK', INSTALL);
+  return addon;
+}
+
+/** Words of a caught error. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
