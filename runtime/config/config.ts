@@ -3,6 +3,7 @@
  * found in one pass and reported with its key and line.
  */
 import { parse, TomlError } from 'smol-toml';
+import type { ConnTrackConfig } from '../conntrack/config.ts';
 import { ConfigError, ConfigErrors } from '../errors.ts';
 import { check, type Entry } from './check.ts';
 import { DEVICE_ALLOWED, type Device, parseDevice } from './device.ts';
@@ -13,11 +14,6 @@ export interface PortConfig {
   readonly device: Device;
   readonly cores: readonly number[];
 }
-
-/** Values of the `[conntrack]` section; times in milliseconds. */
-export type ConntrackSection = {
-  readonly [K in KeyPath as K extends `conntrack.${infer Name}` ? Name : never]: ValueOf<K>;
-};
 
 export interface Config {
   /** Where it was read from, as in messages. */
@@ -38,7 +34,7 @@ export interface Config {
         readonly ports: readonly PortConfig[];
       }
     | undefined;
-  readonly conntrack: ConntrackSection;
+  readonly conntrack: ConnTrackConfig;
   /** Sentences about keys that are given but have no effect. */
   readonly notes: readonly string[];
 }
@@ -53,7 +49,7 @@ type Plain<T extends string> = {
   cores: readonly number[];
 }[T & ('integer' | 'number' | 'boolean' | 'string' | 'strings' | 'cores')];
 type Values<K extends KeyPath> =
-  Described<K> extends { readonly values: readonly (infer V)[] } ? V : Plain<Described<K>['type']>;
+  Described<K> extends { readonly default: infer V extends string } ? V : Plain<Described<K>['type']>;
 /** Type of a key's value: absent only when it has no default and need not be given. */
 export type ValueOf<K extends KeyPath> =
   Described<K> extends { readonly default: unknown } | { readonly required: true } ? Values<K> : Values<K> | undefined;
@@ -85,6 +81,32 @@ export function parseConfig(text: string, file: string): Config {
   return config;
 }
 
+type Get = <K extends KeyPath>(key: K) => ValueOf<K>;
+
+/** The runtime counts in seconds. */
+function readConntrack(get: Get): ConnTrackConfig {
+  return {
+    max_connections: get('conntrack.max_connections'),
+    on_full: get('conntrack.on_full'),
+    init_synack: get('conntrack.init_synack'),
+    init_fin: get('conntrack.init_fin'),
+    init_rst: get('conntrack.init_rst'),
+    init_data: get('conntrack.init_data'),
+    tcp_establish_timeout: get('conntrack.tcp_establish_timeout') / 1000,
+    tcp_inactivity_timeout: get('conntrack.tcp_inactivity_timeout') / 1000,
+    udp_inactivity_timeout: get('conntrack.udp_inactivity_timeout') / 1000,
+    tcp_reassembly_timeout: get('conntrack.tcp_reassembly_timeout') / 1000,
+    tcp_closed_timeout: get('conntrack.tcp_closed_timeout') / 1000,
+    tcp_reuse_timeout: get('conntrack.tcp_reuse_timeout') / 1000,
+    timeout_resolution: get('conntrack.timeout_resolution') / 1000,
+    max_out_of_order: get('conntrack.max_out_of_order'),
+    max_out_of_order_bytes: get('conntrack.max_out_of_order_bytes'),
+    max_streams: get('conntrack.max_streams'),
+    on_gap: get('conntrack.on_gap'),
+    max_probe_bytes: get('conntrack.max_probe_bytes'),
+  };
+}
+
 type Report = (path: string, message: string, hint?: string) => void;
 
 function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report): Config {
@@ -103,11 +125,6 @@ function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report
   const ports = readPorts(entries, report);
   const rxDescriptors = get('online.nb_rxd');
   checkCores(ports, rxDescriptors, mempool.capacity, report);
-  const conntrack = Object.fromEntries(
-    [...KEYS.keys()]
-      .filter((key) => key.startsWith('conntrack.'))
-      .map((key) => [key.slice('conntrack.'.length), get(key as KeyPath)]),
-  ) as unknown as ConntrackSection;
   return {
     file,
     mainCore: get('main_core'),
@@ -125,7 +142,7 @@ function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report
             dpdkArgs: get('online.dpdk_supl_args'),
             ports,
           },
-    conntrack,
+    conntrack: readConntrack(get),
     notes: notes(entries),
   };
 }

@@ -2,14 +2,17 @@
  * Every key of the configuration file, in the order of the reference: path, type, default, unit, what it is for.
  * Names are those of Iris's own configuration, so that its files can be taken over.
  */
+import { CONNTRACK_DEFAULTS } from '../conntrack/config.ts';
 import { type Key, MAX_CORE } from './key.ts';
 
 /** Elements of `[[online.ports]]` have this path, then a dot and the key. */
 export const PORTS = 'online.ports[]';
 
 const HOUR = 3_600_000;
-const timeout = (milliseconds: number, doc: string) =>
-  ({ type: 'integer', default: milliseconds, min: 0, max: 24 * HOUR, unit: 'ms', doc }) as const;
+const D = CONNTRACK_DEFAULTS;
+/** A timeout: milliseconds in the file, as in Iris's; seconds in the runtime. */
+const timeout = (seconds: number, doc: string) =>
+  ({ type: 'integer', default: Math.round(seconds * 1000), min: 0, max: 24 * HOUR, unit: 'ms', doc }) as const;
 
 export const SCHEMA = {
   main_core: {
@@ -149,20 +152,20 @@ export const SCHEMA = {
     type: 'integer',
     min: 1,
     max: 16_000_000,
-    default: 262_144,
+    default: D.max_connections,
     doc: 'Connections that one core tracks at a time.',
   },
   'conntrack.on_full': {
     type: 'string',
     values: ['drop_new', 'evict_embryonic', 'evict_oldest'],
-    default: 'evict_embryonic',
+    default: D.on_full,
     doc: 'What gives way when the table is full: the new one, the oldest without an answer, the longest silent.',
   },
   'conntrack.max_out_of_order': {
     type: 'integer',
     min: 0,
     max: 65_535,
-    default: 100,
+    default: D.max_out_of_order,
     unit: 'segments',
     doc: 'Out-of-order TCP segments kept per direction of a connection.',
   },
@@ -170,32 +173,55 @@ export const SCHEMA = {
     type: 'integer',
     min: 65_536,
     max: 1_073_741_824,
-    default: 16_777_216,
+    default: D.max_out_of_order_bytes,
     unit: 'bytes',
     doc: 'Out-of-order bytes kept per core.',
   },
   'conntrack.on_gap': {
     type: 'string',
     values: ['skip', 'drop'],
-    default: 'skip',
+    default: D.on_gap,
     doc: 'After bytes were lost: go on behind the gap, or drop the connection.',
   },
   'conntrack.timeout_resolution': {
     type: 'integer',
     min: 1,
     max: 10_000,
-    default: 100,
+    default: Math.round(D.timeout_resolution * 1000),
     unit: 'ms',
     doc: 'Granularity of all timeouts.',
   },
-  'conntrack.tcp_establish_timeout': timeout(5000, 'A TCP connection without a second packet ends after this.'),
-  'conntrack.tcp_inactivity_timeout': timeout(300_000, 'A silent TCP connection ends after this.'),
-  'conntrack.tcp_reassembly_timeout': timeout(5000, 'An open gap is given up after this.'),
-  'conntrack.udp_inactivity_timeout': timeout(60_000, 'A silent UDP connection ends after this.'),
-  'conntrack.init_synack': { type: 'boolean', default: false, doc: 'Pick up TCP connections at a SYN-ACK.' },
-  'conntrack.init_fin': { type: 'boolean', default: false, doc: 'Pick up TCP connections at a FIN.' },
-  'conntrack.init_rst': { type: 'boolean', default: false, doc: 'Pick up TCP connections at an RST.' },
-  'conntrack.init_data': { type: 'boolean', default: false, doc: 'Pick up TCP connections at any other packet.' },
+  'conntrack.tcp_establish_timeout': timeout(
+    D.tcp_establish_timeout,
+    'A TCP connection without a second packet ends after this.',
+  ),
+  'conntrack.tcp_inactivity_timeout': timeout(D.tcp_inactivity_timeout, 'A silent TCP connection ends after this.'),
+  'conntrack.tcp_reassembly_timeout': timeout(D.tcp_reassembly_timeout, 'An open gap is given up after this.'),
+  'conntrack.udp_inactivity_timeout': timeout(D.udp_inactivity_timeout, 'A silent UDP connection ends after this.'),
+  'conntrack.tcp_closed_timeout': timeout(D.tcp_closed_timeout, 'An ended TCP connection is forgotten after this.'),
+  'conntrack.tcp_reuse_timeout': timeout(
+    D.tcp_reuse_timeout,
+    'After this silence a SYN with another sequence number replaces an open connection.',
+  ),
+  'conntrack.max_streams': {
+    type: 'integer',
+    min: 0,
+    max: 16_000_000,
+    default: D.max_streams,
+    doc: 'Connections that one core reassembles or parses at a time; 0: as many as it tracks.',
+  },
+  'conntrack.max_probe_bytes': {
+    type: 'integer',
+    min: 64,
+    max: 65_536,
+    default: D.max_probe_bytes,
+    unit: 'bytes',
+    doc: 'Bytes of a direction kept while its application protocol is not known.',
+  },
+  'conntrack.init_synack': { type: 'boolean', default: D.init_synack, doc: 'Pick up TCP connections at a SYN-ACK.' },
+  'conntrack.init_fin': { type: 'boolean', default: D.init_fin, doc: 'Pick up TCP connections at a FIN.' },
+  'conntrack.init_rst': { type: 'boolean', default: D.init_rst, doc: 'Pick up TCP connections at an RST.' },
+  'conntrack.init_data': { type: 'boolean', default: D.init_data, doc: 'Pick up TCP connections at any other packet.' },
 } as const satisfies Readonly<Record<string, Key>>;
 
 export type KeyPath = keyof typeof SCHEMA;
