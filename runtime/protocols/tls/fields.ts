@@ -227,5 +227,6 @@ export const TLS: ProtocolDef = {
   layer: 'application',
   number: ProtocolNumber.TLS,
   fields: TLS_FIELDS,
+  sessions: 'one',
   sessionType: { name: 'TlsHandshake', doc: 'One TLS handshake: what client and server said of themselves in clear.' },
 };
