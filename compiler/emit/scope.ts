@@ -1,0 +1,171 @@
+/** What a generated module uses: whatever is asked for here appears at its top, and nothing else. */
+import { Action, ConnMeta, Rec } from '../../runtime/conntrack/layout.ts';
+import { LinkType, Meta, Pkt } from '../../runtime/packet/layout.ts';
+import { commentText, Names } from './text.ts';
+
+export const RUNTIME = 'iris-ts/runtime';
+
+/** Numbers that generated code names: words of the layouts and bits in them. */
+const NUMBERS = {
+  PKT_OFFSET: Pkt.OFFSET,
+  PKT_LINK: Pkt.LINK,
+  PKT_L3: Pkt.L3,
+  PKT_L4: Pkt.L4,
+  PKT_SRC: Pkt.SRC,
+  PKT_DST: Pkt.DST,
+  PKT_PORTS: Pkt.PORTS,
+  PKT_META: Pkt.META,
+  PKT_ETHERTYPE: Pkt.ETHERTYPE,
+  PKT_DIR: Pkt.DIR,
+  META_IPV6: Meta.IPV6,
+  META_IP: Meta.IP,
+  META_L4: Meta.L4,
+  META_VLAN: Meta.VLAN,
+  LINK_ETHERNET: LinkType.ETHERNET,
+  REC_SRC: Rec.SRC,
+  REC_DST: Rec.DST,
+  REC_PORTS: Rec.PORTS,
+  REC_META: Rec.META,
+  REC_ACTIONS: Rec.ACTIONS,
+  REC_LIVE: Rec.LIVE,
+  CONN_IPV6: ConnMeta.IPV6,
+  CONN_L7_KNOWN: ConnMeta.L7_KNOWN,
+  UPDATE: Action.UPDATE,
+  STREAM: Action.STREAM,
+  PARSE: Action.PARSE,
+  TRACK: Action.TRACK,
+  HANDSHAKE: Action.HANDSHAKE,
+} as const;
+export type NumberName = keyof typeof NUMBERS;
+
+const HEX: ReadonlySet<string> = new Set([
+  'META_IPV6',
+  'META_IP',
+  'META_L4',
+  'META_VLAN',
+  'CONN_IPV6',
+  'CONN_L7_KNOWN',
+]);
+
+/** Members of the core that generated code takes out of it, in the order in which they are written. */
+const CORE_MEMBERS = ['pkt', 'pktF', 'rec', 'recF', 'addr6', 'pdu', 'fiveTuple'] as const;
+export type CoreMember = (typeof CORE_MEMBERS)[number];
+
+export interface ImportView {
+  readonly module: string;
+  readonly names: readonly string[];
+}
+
+/** A function or constant that several places of the module use. */
+export interface HelperView {
+  readonly comment: string;
+  readonly lines: readonly string[];
+}
+
+export class Scope {
+  readonly names: Names;
+  readonly #imports = new Map<string, Map<string, { alias: string; value: boolean }>>();
+  readonly #numbers = new Map<string, string>();
+  readonly #members = new Set<CoreMember>();
+  readonly #helpers = new Map<string, { name: string; view: HelperView; inCreate: boolean }>();
+  #view = false;
+
+  /** `reserved`: names that the templates themselves use. */
+  constructor(reserved: readonly string[]) {
+    this.names = new Names([...reserved, ...Object.keys(NUMBERS), ...CORE_MEMBERS]);
+  }
+
+  /** A class or function of another module; returns its local name. */
+  value(module: string, name: string): string {
+    return this.#import(module, name, true);
+  }
+
+  /** The same, used as a type only. */
+  type(module: string, name: string): string {
+    return this.#import(module, name, false);
+  }
+
+  #import(module: string, name: string, value: boolean): string {
+    const names = this.#imports.get(module) ?? new Map<string, { alias: string; value: boolean }>();
+    this.#imports.set(module, names);
+    const known = names.get(name);
+    if (known !== undefined) {
+      known.value ||= value;
+      return known.alias;
+    }
+    const alias = this.names.take(name);
+    names.set(name, { alias, value });
+    return alias;
+  }
+
+  /** A number of the layouts. */
+  number(name: NumberName): string {
+    this.#numbers.set(name, HEX.has(name) ? `0x${NUMBERS[name].toString(16)}` : `${NUMBERS[name]}`);
+    return name;
+  }
+
+  member(name: CoreMember): string {
+    this.#members.add(name);
+    return name;
+  }
+
+  /** The DataView over packet memory. */
+  view(): string {
+    this.#view = true;
+    return 'view';
+  }
+
+  /**
+   * A helper, made once per `key`. `base` is what it would like to be called; `inCreate` puts it among the things made
+   * once per worker, else it stands at the top of the module.
+   */
+  helper(
+    key: string,
+    base: string,
+    comment: string,
+    inCreate: boolean,
+    lines: (name: string) => readonly string[],
+  ): string {
+    const known = this.#helpers.get(key);
+    if (known !== undefined) return known.name;
+    const name = this.names.take(base);
+    this.#helpers.set(key, { name, inCreate, view: { comment: commentText(comment), lines: [] } });
+    this.#helpers.set(key, { name, inCreate, view: { comment: commentText(comment), lines: lines(name) } });
+    return name;
+  }
+
+  helpers(inCreate: boolean): readonly HelperView[] {
+    return [...this.#helpers.values()].filter((h) => h.inCreate === inCreate).map((h) => h.view);
+  }
+
+  numbers(): readonly { readonly name: string; readonly value: string }[] {
+    const order = Object.keys(NUMBERS);
+    return [...this.#numbers]
+      .sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))
+      .map(([name, value]) => ({ name, value }));
+  }
+
+  /** `const { pkt, rec } = core` and the like. */
+  coreLines(): readonly string[] {
+    const members = CORE_MEMBERS.filter((m) => this.#members.has(m));
+    const lines = members.length === 0 ? [] : [`const { ${members.join(', ')} } = core;`];
+    if (this.#view) lines.push('const { view } = core.memory;');
+    return lines;
+  }
+
+  imports(): readonly ImportView[] {
+    const views: ImportView[] = [];
+    const modules = [...this.#imports.keys()].sort(
+      (a, b) => Number(a !== RUNTIME) - Number(b !== RUNTIME) || (a < b ? -1 : 1),
+    );
+    for (const module of modules) {
+      const entries = [...(this.#imports.get(module) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+      const names = entries.map(([name, { alias, value }]) => {
+        const text = name === alias ? name : `${name} as ${alias}`;
+        return value ? text : `type ${text}`;
+      });
+      views.push({ module, names });
+    }
+    return views;
+  }
+}

@@ -1,0 +1,345 @@
+/**
+ * From a literal to the expression that tests it: where the value is read depends on the place (a packet row, the first
+ * packet's connection, a session); how it is compared depends on the test.
+ */
+
+import type { FieldDef, ProtocolDef } from '../../runtime/protocols/field.ts';
+import { mirrorField } from '../catalog/catalog.ts';
+import type { FieldPredicate, Test } from '../language/typed.ts';
+import { fieldKey, type Literal, testKey } from '../plan/atom.ts';
+import { mergeRanges, type Range, type Ranges } from '../plan/ranges.ts';
+import { ipv6Test } from './ipv6.ts';
+import { type NumberName, RUNTIME, type Scope } from './scope.ts';
+import { camelCase, constantCase, stringLiteral } from './text.ts';
+
+/**
+ * - `row`: packet row `p` of a TCP or UDP packet;
+ * - `frame`: packet row `p` of any frame;
+ * - `first`: connection `c` at its first packet `p`;
+ * - `session`: the session in the local named after its protocol.
+ */
+export type Place = 'row' | 'frame' | 'first' | 'session';
+
+/** A condition and its negation, both fit to stand between `&&`s. */
+export interface Condition {
+  readonly code: string;
+  readonly negated: string;
+}
+
+const equals = (a: string, b: string): Condition => ({ code: `${a} === ${b}`, negated: `${a} !== ${b}` });
+const call = (code: string): Condition => ({ code, negated: `!${code}` });
+const all = (conditions: readonly Condition[]): Condition => {
+  const [only] = conditions;
+  if (conditions.length === 1 && only !== undefined) return only;
+  const code = conditions.map((c) => c.code).join(' && ');
+  return { code, negated: `!(${code})` };
+};
+
+/** Locals of one generated function that hold what several tests read. */
+export class Locals {
+  readonly #lines = new Map<string, string>();
+  constructor(
+    readonly place: Place,
+    readonly scope: Scope,
+  ) {}
+
+  use(name: 'meta' | 'proto' | 'ports'): string {
+    if (this.#lines.has(name)) return name;
+    const { scope, place } = this;
+    const record = place === 'first';
+    const base = record ? `${scope.member('rec')}[c + ` : `${scope.member('pkt')}[p + `;
+    if (name === 'proto') this.#lines.set(name, `const proto = ${this.use('meta')} & 0xff;`);
+    else if (name === 'meta') {
+      this.#lines.set(name, `const meta = ${base}${scope.number(record ? 'REC_META' : 'PKT_META')}];`);
+    } else this.#lines.set(name, `const ports = ${base}${scope.number(record ? 'REC_PORTS' : 'PKT_PORTS')}];`);
+    return name;
+  }
+
+  lines(): readonly string[] {
+    return [...this.#lines].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, line]) => line);
+  }
+}
+
+/** The condition of a literal. `known`: protocols that are there for sure at this point. */
+export function conditionOf(literal: Literal, locals: Locals, known: ReadonlySet<string>): Condition {
+  const condition = atomCondition(literal, locals, known);
+  return literal.positive ? condition : { code: condition.negated, negated: condition.code };
+}
+
+function atomCondition(literal: Literal, locals: Locals, known: ReadonlySet<string>): Condition {
+  const { predicate } = literal.atom;
+  switch (predicate.kind) {
+    case 'protocol':
+      return protocolCondition(predicate.protocol, locals);
+    case 'session':
+      return protocolCondition(predicate.protocol, locals);
+    case 'field': {
+      const test = fieldCondition(predicate, locals);
+      const guards: Condition[] = [];
+      if (!known.has(predicate.protocol.name)) guards.push(protocolCondition(predicate.protocol, locals));
+      if (locals.place === 'frame' && predicate.protocol.layer === 'transport') guards.push(flag(locals, 'META_L4'));
+      guards.push(...accessGuards(predicate.field, locals));
+      return all([...guards, test]);
+    }
+    case 'user':
+      throw new TypeError('filters of the user are called by name');
+  }
+}
+
+/** Fields that not every header of their protocol has. */
+function accessGuards(field: FieldDef, locals: Locals): readonly Condition[] {
+  const { access } = field;
+  const { scope } = locals;
+  if (access.kind !== 'header') return [];
+  const row = (name: NumberName): string => `${scope.member('pkt')}[p + ${scope.number(name)}]`;
+  if (access.needs === 'vlan') {
+    const bits = `(${row('PKT_META')} & ${scope.number('META_VLAN')})`;
+    return [{ code: `${bits} !== 0`, negated: `${bits} === 0` }];
+  }
+  if (access.from !== 'ethertype') return [];
+  const at = row('PKT_ETHERTYPE');
+  return [{ code: `${at} !== 0`, negated: `${at} === 0` }];
+}
+
+function flag(locals: Locals, name: 'META_L4' | 'META_IPV6' | 'CONN_IPV6'): Condition {
+  const bits = `(${locals.use('meta')} & ${locals.scope.number(name)})`;
+  return { code: `${bits} !== 0`, negated: `${bits} === 0` };
+}
+
+function protocolCondition(protocol: ProtocolDef, locals: Locals): Condition {
+  const { scope, place } = locals;
+  if (protocol.layer === 'application') return equals('session.proto', protocolNumber(protocol, scope));
+  if (protocol.layer === 'link') {
+    return equals(`(${scope.member('pkt')}[p + ${scope.number('PKT_LINK')}] & 0xffff)`, scope.number('LINK_ETHERNET'));
+  }
+  if (protocol.layer === 'network') {
+    const isV6 = flag(locals, place === 'first' ? 'CONN_IPV6' : 'META_IPV6');
+    if (protocol.name === 'ipv6') return isV6;
+    if (place !== 'frame') return { code: isV6.negated, negated: isV6.code };
+    const { number } = scope;
+    const mask = `(${number.call(scope, 'META_IP')} | ${number.call(scope, 'META_IPV6')})`;
+    return equals(`(${locals.use('meta')} & ${mask})`, scope.number('META_IP'));
+  }
+  const proto = equals(locals.use('proto'), `${protocol.number}`);
+  if (place !== 'frame') return proto;
+  const ip = `(${locals.use('meta')} & ${scope.number('META_IP')}) !== 0`;
+  return all([proto, { code: ip, negated: `!(${ip})` }]);
+}
+
+/** The constant of an application protocol's number. */
+export function protocolNumber(protocol: ProtocolDef, scope: Scope): string {
+  const comment = `Number of the protocol ${protocol.name}.`;
+  const base = constantCase(protocol.name);
+  return scope.helper(`protocol ${protocol.name}`, base, comment, false, (name) => [
+    `const ${name} = ${protocol.number};`,
+  ]);
+}
+
+function fieldCondition(predicate: FieldPredicate, locals: Locals): Condition {
+  const { field, test, protocol } = predicate;
+  const { scope } = locals;
+  if (field.type === 'ipv6' && test.kind === 'ranges') return ipv6Condition(predicate, test.ranges, locals);
+  const value = valueOf(protocol, field, locals);
+  if (field.type.endsWith('[]')) {
+    const element = elementTest(predicate, scope);
+    const name = scope.helper(
+      `any ${fieldKey(predicate)} ${testKey(test)}`,
+      camelCase(protocol.name, field.name, 'any'),
+      predicate.text,
+      true,
+      (own) => [`const ${own} = ${scope.value(RUNTIME, 'anyElement')}(${element});`],
+    );
+    return call(`${name}(${value})`);
+  }
+  if (test.kind === 'ranges') return numberCondition(predicate, test.ranges, value, scope);
+  if (test.kind === 'text-in' && test.values.length === 1) return equals(value, stringLiteral(test.values[0] ?? ''));
+  return call(`${matcher(predicate, scope)}(${value})`);
+}
+
+/** The function that tests one element of a list. */
+function elementTest(predicate: FieldPredicate, scope: Scope): string {
+  const { test } = predicate;
+  if (test.kind === 'ranges') return rangesFunction(predicate, test.ranges, 'number', scope);
+  return matcher(predicate, scope);
+}
+
+const FACTORIES: Readonly<Record<Exclude<Test['kind'], 'ranges'>, string>> = {
+  'text-in': 'textIn',
+  'text-contains': 'textContains',
+  'text-starts': 'textStarts',
+  'text-ends': 'textEnds',
+  'text-matches': 'textMatcher',
+  'bytes-in': 'bytesIn',
+  'bytes-contains': 'bytesContains',
+  'bytes-matches': 'bytesMatcher',
+};
+
+/** A test of text or bytes, made once per worker. */
+function matcher(predicate: FieldPredicate, scope: Scope): string {
+  const { protocol, field, test } = predicate;
+  if (test.kind === 'ranges') throw new TypeError('numbers are compared in place');
+  const factory = scope.value(RUNTIME, FACTORIES[test.kind]);
+  const key = `${test.kind} ${testKey(test)}`;
+  const verb = test.kind.replace(/^(text|bytes)-/, '');
+  return scope.helper(key, camelCase(protocol.name, field.name, verb), predicate.text, true, (name) => [
+    `const ${name} = ${factory}(${matcherArgument(test)});`,
+  ]);
+}
+
+function matcherArgument(test: Exclude<Test, { kind: 'ranges' }>): string {
+  if ('pattern' in test) return stringLiteral(test.pattern);
+  const items: readonly (string | readonly number[])[] = test.values;
+  return `[${items.map((v) => (typeof v === 'string' ? stringLiteral(v) : `[${v.join(', ')}]`)).join(', ')}]`;
+}
+
+/** Where a value is read. */
+function valueOf(protocol: ProtocolDef, field: FieldDef, locals: Locals): string {
+  const { access } = field;
+  const { scope, place } = locals;
+  if (access.kind === 'session') return `${camelCase(protocol.name)}.${access.property}`;
+  if (access.kind === 'either') throw new TypeError(`${protocol.name}.${field.name} was not expanded`);
+  if (protocol.layer === 'transport' && field.name === 'src_port') return `${locals.use('ports')} >>> 16`;
+  if (protocol.layer === 'transport' && field.name === 'dst_port') return `${locals.use('ports')} & 0xffff`;
+  if (protocol.name === 'ipv4' && field.type === 'ipv4') {
+    const source = field.name.startsWith('src');
+    if (place === 'first') return `${scope.member('rec')}[c + ${scope.number(source ? 'REC_SRC' : 'REC_DST')}]`;
+    return `${scope.member('pkt')}[p + ${scope.number(source ? 'PKT_SRC' : 'PKT_DST')}]`;
+  }
+  const own = headerValue(protocol, field, scope);
+  const mirrored = mirrorField({ protocol, field }).field;
+  if (place !== 'first' || mirrored === field || field.scope !== 'connection') return own;
+  const forward = `${scope.member('pkt')}[p + ${scope.number('PKT_DIR')}] === 0`;
+  return `(${forward} ? ${own} : ${headerValue(protocol, mirrored, scope)})`;
+}
+
+/** Reads a header field through the view. */
+function headerValue(protocol: ProtocolDef, field: FieldDef, scope: Scope): string {
+  const { access } = field;
+  if (access.kind !== 'header') throw new TypeError(`${protocol.name}.${field.name} is not in a header`);
+  const view = scope.view();
+  const at = (extra: number): string => {
+    const offset = access.offset + extra;
+    const base = `${scope.member('pkt')}[p + ${scope.number(baseOf(protocol, access.from))}]`;
+    return offset === 0 ? base : `${base} ${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`;
+  };
+  const shifted = (code: string): string => {
+    const moved = access.shift === undefined ? code : `(${code} >>> ${access.shift})`;
+    return access.mask === undefined ? moved : `${moved} & 0x${access.mask.toString(16)}`;
+  };
+  switch (access.size) {
+    case 1:
+      return shifted(`${view}.getUint8(${at(0)})`);
+    case 2:
+      return shifted(`${view}.getUint16(${at(0)})`);
+    case 4:
+      return shifted(`${view}.getUint32(${at(0)})`);
+    case 6:
+      return `${view}.getUint16(${at(0)}) * 0x100000000 + ${view}.getUint32(${at(2)})`;
+    default:
+      throw new TypeError(`${protocol.name}.${field.name}: no number of ${access.size} bytes`);
+  }
+}
+
+function baseOf(protocol: ProtocolDef, from: 'ethertype' | undefined): NumberName {
+  if (from === 'ethertype') return 'PKT_ETHERTYPE';
+  return protocol.layer === 'link' ? 'PKT_OFFSET' : protocol.layer === 'network' ? 'PKT_L3' : 'PKT_L4';
+}
+
+/** Numbers as they stand in code: IPv4 addresses as the int32 that packet rows hold. */
+function numberLiteral(value: bigint, field: FieldDef): string {
+  if (field.type === 'ipv4') return value < 0x8000_0000n ? `0x${hex8(value)}` : `(0x${hex8(value)} | 0)`;
+  return value > BigInt(Number.MAX_SAFE_INTEGER) ? `${Number(value)}` : `${value}`;
+}
+const hex8 = (value: bigint): string => value.toString(16).padStart(8, '0');
+
+function numberCondition(predicate: FieldPredicate, ranges: Ranges, value: string, scope: Scope): Condition {
+  const { field } = predicate;
+  const [only] = ranges;
+  if (field.type === 'bool' && field.access.kind === 'header') {
+    const set = equals(`(${value})`, `0x${(field.access.mask ?? 1).toString(16)}`);
+    return only?.low === 0n ? { code: set.negated, negated: set.code } : set;
+  }
+  if (field.type === 'bool') {
+    const both = ranges.some((r) => r.low === 0n) && ranges.some((r) => r.high >= 1n);
+    if (both) return { code: `${value} !== undefined`, negated: `${value} === undefined` };
+    return equals(value, only?.low === 0n ? 'false' : 'true');
+  }
+  const operand = /^[\w.]+(\[[^\]]*\])?$/.test(value) ? value : `(${value})`;
+  if (only !== undefined && ranges.length === 1) {
+    if (only.low === only.high) return equals(operand, numberLiteral(only.low, field));
+    const prefix = field.type === 'ipv4' ? prefixMask(only) : undefined;
+    if (prefix !== undefined)
+      return equals(`(${operand} & ${numberLiteral(prefix, field)})`, numberLiteral(only.low, field));
+  }
+  const type = field.access.kind === 'session' ? 'number | undefined' : 'number';
+  return call(`${rangesFunction(predicate, ranges, type, scope)}(${value})`);
+}
+
+/** The mask of a range that is a prefix. */
+function prefixMask(range: Range): bigint | undefined {
+  const size = range.high - range.low + 1n;
+  if ((size & (size - 1n)) !== 0n || range.low % size !== 0n) return undefined;
+  return 0x1_0000_0000n - size;
+}
+
+/** From this many single values on a Set is asked. */
+const SET_FROM = 64;
+
+/** A function of the module that tests one number. */
+function rangesFunction(predicate: FieldPredicate, ranges: Ranges, type: string, scope: Scope): string {
+  const { protocol, field } = predicate;
+  const merged = mergeRanges(ranges);
+  const key = `ranges ${field.type === 'ipv4'} ${type} ${testKey({ kind: 'ranges', ranges: merged })}`;
+  const unsigned = field.type === 'ipv4' ? 'value >>> 0' : 'value';
+  const lit = (n: bigint): string => numberLiteral(n, field.type === 'ipv4' ? { ...field, type: 'u32' } : field);
+  const singles = merged
+    .filter((r) => r.high - r.low <= 1n)
+    .flatMap((r) => (r.low === r.high ? [r.low] : [r.low, r.high]));
+  const spans = merged.filter((r) => r.high - r.low > 1n);
+  const tests = spans.map((r) => `(value >= ${lit(r.low)} && value <= ${lit(r.high)})`);
+  const base = camelCase(protocol.name, field.name, 'in');
+  return scope.helper(key, base, predicate.text, false, (name) => {
+    const guard = type === 'number' ? [] : ['  if (value === undefined) return false;'];
+    const head = unsigned === 'value' ? [] : ['  const value = address >>> 0;'];
+    const parameter = unsigned === 'value' ? 'value' : 'address';
+    const open = [`function ${name}(${parameter}: ${type}): boolean {`, ...guard, ...head];
+    if (singles.length >= SET_FROM) {
+      const set = scope.names.take(`${constantCase(name)}_SET`);
+      const values = singles.map(lit).join(', ');
+      const expression = [`${set}.has(value)`, ...tests].join(' || ');
+      return [`const ${set}: ReadonlySet<number> = new Set([${values}]);`, ...open, `  return ${expression};`, '}'];
+    }
+    if (singles.length > 2) {
+      const cases = singles.map((n) => `    case ${lit(n)}:`);
+      const rest = tests.length === 0 ? 'false' : tests.join(' || ');
+      return [
+        ...open,
+        '  switch (value) {',
+        ...cases,
+        '      return true;',
+        '    default:',
+        `      return ${rest};`,
+        '  }',
+        '}',
+      ];
+    }
+    const expression = [...singles.map((n) => `value === ${lit(n)}`), ...tests].join(' || ');
+    return [...open, `  return ${expression === '' ? 'false' : expression};`, '}'];
+  });
+}
+
+function ipv6Condition(predicate: FieldPredicate, ranges: Ranges, locals: Locals): Condition {
+  const { scope, place } = locals;
+  const { field, protocol } = predicate;
+  const name = ipv6Test(camelCase(protocol.name, field.name, 'in'), predicate.text, ranges, scope);
+  const source = field.name.startsWith('src');
+  if (place === 'first') {
+    const addresses = scope.member('addr6');
+    const at = `(c / RECORD_WORDS) * 8${source ? '' : ' + 4'}`;
+    return call(`${name}(${[0, 1, 2, 3].map((i) => `${addresses}[${at}${i === 0 ? '' : ` + ${i}`}]`).join(', ')})`);
+  }
+  const view = scope.view();
+  const base = `${scope.member('pkt')}[p + ${scope.number('PKT_L3')}]`;
+  const first = source ? 8 : 24;
+  return call(`${name}(${[0, 4, 8, 12].map((i) => `${view}.getInt32(${base} + ${first + i})`).join(', ')})`);
+}

@@ -1,0 +1,136 @@
+/**
+ * One delivery is a subscription at one of its levels. Here each gets its patterns, made ready for that level: what the
+ * level itself implies (the end of a handshake means TCP), what its parameters need (a TlsHandshake means a TLS session).
+ */
+
+import type { ProtocolDef } from '../../runtime/protocols/field.ts';
+import type { Level } from '../analysis/info.ts';
+import type { Span } from '../language/ast.ts';
+import type { TypedSubscription } from '../language/typed.ts';
+import { type Literal, type Pattern, patternText, positive, protocolAtom, sessionAtom } from './atom.ts';
+import { mergePatterns, toDnf } from './dnf.ts';
+import { toFormula } from './formula.ts';
+import { isConflict, simplifyPattern } from './pattern.ts';
+import type { World } from './presence.ts';
+
+export interface Delivery {
+  /** Number of the subscription in order of declaration. */
+  readonly subscription: number;
+  readonly level: Level;
+  readonly patterns: readonly Pattern[];
+}
+
+/** What the planner finds wrong with one subscription. */
+export interface PlanProblem {
+  readonly severity: 'error' | 'warning';
+  readonly code: string;
+  readonly message: string;
+  readonly span: Span;
+  readonly suggestion?: string;
+}
+
+/** Levels in whose order a connection goes through its life, as far as it is known. */
+const STREAMING: ReadonlySet<Level> = new Set<Level>(['InL4Conn', 'InL4Stream']);
+
+export const isStreaming = (level: Level): boolean => STREAMING.has(level);
+
+/** Application protocols whose sessions the parameters of a subscription hold. */
+export function sessionProtocols(subscription: TypedSubscription, world: World): readonly ProtocolDef[] {
+  const names = new Set(subscription.params.flatMap((p) => (p.type.kind === 'session' ? (p.type.protocol ?? []) : [])));
+  return world.protocols.filter((p) => names.has(p.name));
+}
+
+export function deliveriesOf(
+  subscription: TypedSubscription,
+  index: number,
+  protocols: readonly ProtocolDef[],
+): { deliveries: readonly Delivery[]; problems: readonly PlanProblem[] } {
+  const problems: PlanProblem[] = [];
+  const deliveries: Delivery[] = [];
+  const { span } = subscription;
+  for (const level of subscription.levels) {
+    const world: World = { protocols, connections: level !== 'Packet' };
+    const dnf = toDnf(toFormula(subscription.when), world);
+    if (dnf === undefined) {
+      const message = `\`${subscription.name}\` has too many alternatives once its \`or\`s are multiplied out`;
+      problems.push({
+        severity: 'error',
+        code: 'too-complex',
+        message,
+        span,
+        suggestion: 'split it into several subscriptions',
+      });
+      break;
+    }
+    const implied = impliedBy(subscription, level, world);
+    const conflicts = [...dnf.conflicts];
+    const patterns: Pattern[] = [];
+    for (const pattern of dnf.patterns) {
+      const result = simplifyPattern([...pattern, ...implied], world);
+      if (isConflict(result)) conflicts.push(result.conflict);
+      else patterns.push(result);
+    }
+    if (patterns.length === 0) {
+      const because = conflicts.length === 0 ? '' : `: ${[...new Set(conflicts)].slice(0, 3).join('; ')}`;
+      const message = `nothing can satisfy \`${subscription.text}\`${level === 'Packet' ? '' : ` at ${level}`}${because}`;
+      problems.push({ severity: 'error', code: 'unsatisfiable', message, span: whenSpan(subscription) });
+      continue;
+    }
+    const merged = mergePatterns(patterns, world);
+    problems.push(...merged.flatMap((pattern) => problemsAt(pattern, level, subscription)));
+    deliveries.push({ subscription: index, level, patterns: merged });
+  }
+  return { deliveries, problems: uniqueProblems(problems) };
+}
+
+function whenSpan(subscription: TypedSubscription): Span {
+  return subscription.when.kind === 'true' ? subscription.span : subscription.when.span;
+}
+
+function impliedBy(subscription: TypedSubscription, level: Level, world: World): readonly Literal[] {
+  const { span } = subscription;
+  const sessions = sessionProtocols(subscription, world);
+  const literals = sessions.map((protocol) => positive(protocolAtom(protocol, span)));
+  if (level !== 'L7EndHdrs') literals.push(...sessions.map((protocol) => positive(sessionAtom(protocol, span))));
+  const tcp = world.protocols.find((p) => p.name === 'tcp');
+  if (level === 'L4EndHshk' && tcp !== undefined) literals.push(positive(protocolAtom(tcp, span)));
+  return literals;
+}
+
+/** Tests that a level comes too early, or too late, for. */
+function problemsAt(pattern: Pattern, level: Level, subscription: TypedSubscription): PlanProblem[] {
+  const problems: PlanProblem[] = [];
+  for (const { atom } of pattern) {
+    const { span } = atom.predicate;
+    const { when, text } = atom;
+    const error = (code: string, message: string, suggestion?: string): void => {
+      problems.push({ severity: 'error', code, message, span, ...(suggestion !== undefined && { suggestion }) });
+    };
+    if (when === 'later' || (when === 'first' && level === 'Packet')) {
+      const what = 'filters other than functions over the first packet are not supported by this version';
+      error('unsupported-filter', `\`${text}\`: ${what}`);
+    } else if (when === 'packet' && level !== 'Packet' && level !== 'L4FirstPacket' && !isStreaming(level)) {
+      const message = `\`${text}\` speaks of a single packet, and ${level} comes with none`;
+      error('packet-field', message, 'deliver at L4FirstPacket, InL4Conn, InL4Stream or Packet');
+    } else if (when === 'session' && ['Packet', 'L4FirstPacket', 'L4EndHshk', 'L7OnDisc'].includes(level)) {
+      error('too-early', `\`${text}\` is not known yet at ${level}`, 'deliver at L7EndHdrs or L4Terminated');
+    } else if (when === 'protocol' && ['Packet', 'L4FirstPacket', 'L4EndHshk'].includes(level)) {
+      error('too-early', `\`${text}\` is not known yet at ${level}`, 'deliver at L7OnDisc, L7EndHdrs or L4Terminated');
+    }
+  }
+  if (problems.length > 0 || subscription.callback?.kind !== 'class') return problems;
+  const message = `\`${subscription.name}\` is a class: classes as handlers are not supported by this version`;
+  return [
+    { severity: 'error', code: 'unsupported-class', message, span: subscription.span, suggestion: 'use a function' },
+  ];
+}
+
+function uniqueProblems(problems: readonly PlanProblem[]): readonly PlanProblem[] {
+  const key = (p: PlanProblem): string => `${p.code} ${p.span.start} ${p.message}`;
+  return [...new Map(problems.map((p) => [key(p), p])).values()];
+}
+
+/** For comments and `explain`: the patterns of one delivery. */
+export function deliveryText(patterns: readonly Pattern[]): string {
+  return patterns.map(patternText).join(' or ');
+}

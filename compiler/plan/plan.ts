@@ -1,0 +1,309 @@
+/**
+ * The planner: from the checked program to what each state transition has to do. Passes in order: deliveries (normal form,
+ * layers, exclusions), packet filter, threads, trees, actions. Everything in the result is plain data.
+ */
+
+import type { ProtocolDef } from '../../runtime/protocols/field.ts';
+import type { FlowRule } from '../../runtime/subscription/contract.ts';
+import type { DataTypeInfo, Level } from '../analysis/info.ts';
+import type { Diagnostic } from '../language/diagnostic.ts';
+import type { TypedProgram } from '../language/typed.ts';
+import { type ActionName, actionsOf } from './actions.ts';
+import { applicationOf, type Pattern, positive, protocolAtom, sessionAtom } from './atom.ts';
+import { type Delivery, deliveriesOf } from './deliveries.ts';
+import { flowRules, packetFilterPatterns } from './packet-filter.ts';
+import { isConflict, simplifyPattern } from './pattern.ts';
+import { presenceOf, type World } from './presence.ts';
+import {
+  concerns,
+  couldHoldUnseen,
+  holdsUnder,
+  type Start,
+  type Step,
+  streams,
+  type Thread,
+  ThreadTable,
+} from './threads.ts';
+import { buildTree, type Rule, type TreeNode } from './tree.ts';
+
+/** What one event (a protocol found, a session parsed) does to the threads that it concerns. */
+export interface DiscoveryPlan {
+  /** Undefined: none of the parsers recognised the connection. */
+  readonly protocol: ProtocolDef | undefined;
+  readonly steps: readonly Step[];
+}
+
+export interface SessionPlan {
+  readonly protocol: ProtocolDef;
+  /** Marks are threads: those whose rest the session satisfies. */
+  readonly tree: TreeNode;
+  readonly matches: readonly Step[];
+  readonly mismatches: readonly Step[];
+}
+
+/** A thread that is delivered at the end of its connection. */
+export interface EndPlan {
+  readonly thread: Thread;
+  /** Only if the application protocol is one of these (undefined: none); absent: whatever it is. */
+  readonly under: readonly (ProtocolDef | undefined)[] | undefined;
+}
+
+export interface StreamPlan {
+  readonly level: Level;
+  /** Marks are threads. */
+  readonly tree: TreeNode;
+  readonly threads: readonly Thread[];
+}
+
+export interface DataPlan {
+  readonly type: DataTypeInfo;
+  /** Threads whose delivery needs it. */
+  readonly threads: readonly Thread[];
+  /** Some subscription wants it at the first packet. */
+  readonly first: boolean;
+}
+
+export interface ProgramPlan {
+  readonly program: TypedProgram;
+  readonly world: World;
+  readonly deliveries: readonly Delivery[];
+  readonly parsers: readonly ProtocolDef[];
+  readonly starts: readonly Start[];
+  readonly threads: readonly Thread[];
+  readonly filterPatterns: readonly Pattern[];
+  /** Mark 0: let the packet in. */
+  readonly packetFilter: TreeNode;
+  /** Marks: threads by number; {@link firstMark} of subscriptions delivered at once. */
+  readonly first: TreeNode;
+  /** Marks: subscriptions. Absent without subscriptions at Packet. */
+  readonly packet: TreeNode | undefined;
+  readonly handshake: readonly Thread[];
+  readonly discovery: readonly DiscoveryPlan[];
+  readonly sessions: readonly SessionPlan[];
+  readonly streams: readonly StreamPlan[];
+  readonly ends: readonly EndPlan[];
+  readonly actions: ReadonlyMap<Thread, readonly ActionName[]>;
+  /** Tracked data types, one instance per connection however many subscriptions ask. */
+  readonly data: readonly DataPlan[];
+  /** Protocols whose session is kept with the connection, for deliveries after it. */
+  readonly keptSessions: readonly ProtocolDef[];
+  /** Once the winner is alive the losers can add nothing. */
+  readonly settled: readonly { readonly winner: Thread; readonly losers: readonly Thread[] }[];
+  readonly flowRules: readonly FlowRule[];
+}
+
+const FIRST = 1 << 20;
+/** The mark of a subscription that is delivered at the first packet. */
+export const firstMark = (subscription: number): number => FIRST + subscription;
+/** The subscription of such a mark; undefined for the mark of a thread. */
+export const subscriptionOfMark = (mark: number): number | undefined => (mark >= FIRST ? mark - FIRST : undefined);
+
+export interface PlanResult {
+  readonly plan: ProgramPlan | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Plans a program over the protocols of the catalog, outermost first; `parsers` names those that can be parsed. */
+export function planProgram(
+  program: TypedProgram,
+  protocols: readonly ProtocolDef[],
+  parsers: readonly string[],
+): PlanResult {
+  const world: World = { protocols, connections: true };
+  const deliveries: Delivery[] = [];
+  const diagnostics: Diagnostic[] = [];
+  for (const [index, subscription] of program.subscriptions.entries()) {
+    const result = deliveriesOf(subscription, index, protocols);
+    deliveries.push(...result.deliveries);
+    diagnostics.push(...result.problems.map((problem) => ({ ...problem, file: program.file })));
+  }
+  const probed = parsersOf(deliveries, world, parsers);
+  diagnostics.push(...missingParsers(program, deliveries, parsers));
+  if (diagnostics.some((d) => d.severity === 'error')) return { plan: undefined, diagnostics };
+
+  const table = new ThreadTable();
+  const starts = deliveries
+    .filter((d) => d.level !== 'Packet')
+    .flatMap((d) => d.patterns.map((pattern) => table.start(d, pattern)));
+  const threads = table.close(probed);
+  const filterPatterns = packetFilterPatterns(deliveries, world);
+  const data = dataOf(program, threads, deliveries);
+  const plan: ProgramPlan = {
+    program,
+    world,
+    deliveries,
+    parsers: probed,
+    starts,
+    threads,
+    filterPatterns,
+    packetFilter: buildTree(rulesFor(filterPatterns, 0), { world, anyMark: true }),
+    first: buildTree(starts.map(startRule), { world }),
+    packet: packetTree(deliveries, protocols),
+    handshake: threads.filter((t) => t.level === 'L4EndHshk'),
+    discovery: discoveryOf(table, threads, probed),
+    sessions: sessionsOf(table, threads, probed, world),
+    streams: streamsOf(threads, world),
+    ends: endsOf(threads, probed),
+    actions: new Map(threads.map((thread) => [thread, actionsOf(thread, data)])),
+    data,
+    keptSessions: keptSessionsOf(program, deliveries, world),
+    settled: settledOf(threads),
+    flowRules: flowRules(
+      filterPatterns,
+      deliveries.some((d) => d.level === 'Packet'),
+    ),
+  };
+  return { plan, diagnostics };
+}
+
+const rulesFor = (patterns: readonly Pattern[], mark: number): Rule[] =>
+  patterns.map((literals) => ({ literals, mark }));
+
+function startRule(start: Start): Rule {
+  return { literals: start.early, mark: start.thread?.id ?? firstMark(start.subscription) };
+}
+
+function packetTree(deliveries: readonly Delivery[], protocols: readonly ProtocolDef[]): TreeNode | undefined {
+  const mine = deliveries.filter((d) => d.level === 'Packet');
+  if (mine.length === 0) return undefined;
+  const rules = mine.flatMap((d) => rulesFor(d.patterns, d.subscription));
+  return buildTree(rules, { world: { protocols, connections: false } });
+}
+
+/** Protocols to probe: those that are named; for a delivery of any protocol's sessions all that are possible. */
+function parsersOf(deliveries: readonly Delivery[], world: World, parsers: readonly string[]): readonly ProtocolDef[] {
+  const names = new Set<string>();
+  for (const { level, patterns } of deliveries) {
+    for (const pattern of patterns) {
+      const named = pattern.map(applicationOf);
+      for (const protocol of named) if (protocol !== undefined) names.add(protocol.name);
+      if (level !== 'L7OnDisc' && level !== 'L7EndHdrs') continue;
+      if (pattern.some((l) => l.positive && applicationOf(l) !== undefined)) continue;
+      const { absent } = presenceOf(pattern, world);
+      for (const name of parsers) if (!absent.has(name)) names.add(name);
+    }
+  }
+  return world.protocols.filter((p) => names.has(p.name));
+}
+
+function missingParsers(
+  program: TypedProgram,
+  deliveries: readonly Delivery[],
+  parsers: readonly string[],
+): readonly Diagnostic[] {
+  const found = new Map<string, Diagnostic>();
+  for (const literal of deliveries.flatMap((d) => d.patterns.flat())) {
+    const protocol = applicationOf(literal);
+    if (protocol === undefined || parsers.includes(protocol.name) || found.has(protocol.name)) continue;
+    const message = `connections of \`${protocol.name}\` cannot be parsed by this version`;
+    const { span } = literal.atom.predicate;
+    found.set(protocol.name, { severity: 'error', code: 'no-parser', message, file: program.file, span });
+  }
+  return [...found.values()];
+}
+
+function discoveryOf(table: ThreadTable, threads: readonly Thread[], probed: readonly ProtocolDef[]): DiscoveryPlan[] {
+  if (!threads.some((t) => t.waits)) return [];
+  return [...probed, undefined].map((protocol) => ({
+    protocol,
+    steps: threads
+      .filter((t) => t.waits && !t.disappointed)
+      .map((t) => table.atDiscovery(t, protocol))
+      .filter((step) => step.next !== step.thread || step.delivers),
+  }));
+}
+
+function sessionsOf(
+  table: ThreadTable,
+  threads: readonly Thread[],
+  probed: readonly ProtocolDef[],
+  world: World,
+): SessionPlan[] {
+  const plans: SessionPlan[] = [];
+  for (const protocol of probed) {
+    const waiting = threads.filter((t) => concerns(t, protocol));
+    if (waiting.length === 0) continue;
+    const span = { start: 0, end: 0 };
+    const known = simplifyPattern(
+      [positive(protocolAtom(protocol, span)), positive(sessionAtom(protocol, span))],
+      world,
+    );
+    if (isConflict(known)) continue;
+    const rules = waiting.map((t) => ({ literals: t.rest.filter((l) => l.atom.when !== 'packet'), mark: t.id }));
+    plans.push({
+      protocol,
+      tree: buildTree(rules, { world }, known),
+      matches: waiting.map((t) => table.atMatch(t, protocol)),
+      mismatches: waiting.map((t) => table.atMismatch(t, protocol)),
+    });
+  }
+  return plans;
+}
+
+function streamsOf(threads: readonly Thread[], world: World): StreamPlan[] {
+  const levels: readonly Level[] = ['InL4Conn', 'InL4Stream'];
+  return levels
+    .map((level) => ({ level, threads: threads.filter((t) => streams(t, level)) }))
+    .filter((s) => s.threads.length > 0)
+    .map((s) => ({
+      ...s,
+      tree: buildTree(
+        s.threads.map((t) => ({ literals: t.rest, mark: t.id })),
+        { world },
+      ),
+    }));
+}
+
+function endsOf(threads: readonly Thread[], probed: readonly ProtocolDef[]): EndPlan[] {
+  const ends: EndPlan[] = [];
+  for (const thread of threads) {
+    if (thread.level !== 'L4Terminated' || thread.disappointed) continue;
+    if (!thread.waits) ends.push({ thread, under: undefined });
+    else if (couldHoldUnseen(thread.rest)) {
+      const all = [...probed, undefined];
+      const under = all.filter((protocol) => holdsUnder(thread.rest, protocol));
+      if (under.length > 0) ends.push({ thread, under: under.length === all.length ? undefined : under });
+    }
+  }
+  return ends;
+}
+
+function dataOf(program: TypedProgram, threads: readonly Thread[], deliveries: readonly Delivery[]): DataPlan[] {
+  const types = new Map<string, DataTypeInfo>();
+  for (const { params } of program.subscriptions) {
+    for (const { type } of params) {
+      if (type.kind === 'columns' || type.kind === 'object') types.set(`${type.module}#${type.name}`, type);
+    }
+  }
+  return [...types.entries()].map(([key, type]) => {
+    const wants = (index: number): boolean =>
+      program.subscriptions[index]?.params.some((p) => `${p.type.module}#${p.type.name}` === key) ?? false;
+    return {
+      type,
+      threads: threads.filter((t) => wants(t.subscription)),
+      first: deliveries.some((d) => d.level === 'L4FirstPacket' && wants(d.subscription)),
+    };
+  });
+}
+
+function keptSessionsOf(program: TypedProgram, deliveries: readonly Delivery[], world: World): readonly ProtocolDef[] {
+  const names = new Set<string>();
+  for (const { subscription, level } of deliveries) {
+    if (level === 'L7EndHdrs') continue;
+    for (const { type } of program.subscriptions[subscription]?.params ?? []) {
+      if (type.kind === 'session' && type.protocol !== undefined) names.add(type.protocol);
+    }
+  }
+  return world.protocols.filter((p) => names.has(p.name));
+}
+
+/** Of one delivery the thread with nothing left to decide makes the others superfluous. */
+function settledOf(threads: readonly Thread[]): ProgramPlan['settled'] {
+  return threads
+    .filter((t) => !t.waits && t.rest.length === 0)
+    .map((winner) => ({
+      winner,
+      losers: threads.filter((t) => t !== winner && t.subscription === winner.subscription && t.level === winner.level),
+    }))
+    .filter((s) => s.losers.length > 0);
+}
