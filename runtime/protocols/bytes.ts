@@ -1,0 +1,52 @@
+/** What parsers do with bytes that outlive the packet they came in: copy them, and make strings of them. Hot. */
+
+/** Room for short copies is taken from blocks of this many bytes; a kept copy keeps its block alive. */
+const BLOCK = 16384;
+/** Longer copies get an array of their own. */
+const SHARED_MAX = 4096;
+
+let block = new Uint8Array(BLOCK);
+let used = 0;
+
+/** An own copy of `length` bytes at `offset`. */
+export function keep(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+  if (length > SHARED_MAX) return bytes.slice(offset, offset + length);
+  if (used + length > BLOCK) {
+    block = new Uint8Array(BLOCK);
+    used = 0;
+  }
+  const copy = block.subarray(used, used + length);
+  copy.set(bytes.subarray(offset, offset + length));
+  used += length;
+  return copy;
+}
+
+const utf8 = new TextDecoder('utf-8');
+/** Longest text that is put together character by character. */
+const SHORT = 96;
+
+/** The bytes from `start` to `end` as text: UTF-8, with U+FFFD for what is none. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start > SHORT) return utf8.decode(bytes.subarray(start, end));
+  let text = '';
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i];
+    if (byte > 0x7f) return utf8.decode(bytes.subarray(start, end));
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+
+/** Two lower-case hex digits a byte. */
+export function hexOf(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}
+
+/** The big-endian 16-bit number at `i`, which must lie within `bytes`. */
+export function u16(bytes: Uint8Array, i: number): number {
+  return (bytes[i] << 8) | bytes[i + 1];
+}
