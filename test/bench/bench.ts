@@ -1,0 +1,145 @@
+#!/usr/bin/env node
+/**
+ * `npm run bench`: what the packet path costs, in nanoseconds of CPU per packet, beside a floor in C++ measured in the
+ * same minutes on the same captures. Subjects take turns, so that a busy moment of the machine hits them alike.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError } from 'commander';
+import { SHAPE_NAMES, type Shape } from '../traffic/options.ts';
+import { type BenchCapture, benchCapture } from './captures.ts';
+import { buildFloor, FLOOR_MODES, runFloor, type Sample } from './floor.ts';
+import { type Cost, cost, printTable } from './report.ts';
+import { STAGES, type Stage } from './stages.ts';
+import type { GcReport } from './subject.ts';
+
+const DEFAULT_SHAPES: readonly Shape[] = ['elephant', 'short', 'scan', 'live200k', 'live1m'];
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('not a number above 0');
+  return value;
+}
+
+function list<T extends string>(allowed: readonly T[]) {
+  return (text: string): T[] =>
+    text.split(',').map((name) => {
+      if (!(allowed as readonly string[]).includes(name))
+        throw new InvalidArgumentError(`one of ${allowed.join(', ')}`);
+      return name as T;
+    });
+}
+
+interface Options {
+  readonly shapes: readonly Shape[];
+  readonly runs: number;
+  readonly scale: number;
+  readonly seed: number;
+  readonly subjects?: readonly Stage[];
+  readonly floorStages?: boolean;
+  readonly gc?: boolean;
+  readonly json?: boolean;
+}
+
+/** A subject: its name in the table, whether it claims the floor's whole work, and one run of it. */
+interface Subject {
+  readonly name: string;
+  readonly compare: boolean;
+  run(capture: BenchCapture, max: number): Sample & { gc?: GcReport };
+}
+
+/** Room for every connection of a capture and for those that ended but are still remembered. */
+function tableSize({ shape, connections }: BenchCapture): number {
+  return shape === 'scan' ? Math.min(connections, 1_100_000) + 100_000 : connections + 1000;
+}
+
+function floorSubjects(program: string, stages: boolean): Subject[] {
+  const floor = (name: string, mode: (typeof FLOOR_MODES)[number], batch: 1 | 64): Subject => ({
+    name,
+    compare: mode === 'full',
+    run: (capture, max) => runFloor(program, capture.path, mode, batch, max),
+  });
+  const partial = FLOOR_MODES.filter((mode) => mode !== 'full');
+  return [
+    floor('C++ floor, batch 64', 'full', 64),
+    floor('C++ floor, one by one', 'full', 1),
+    ...(stages ? partial.map((mode) => floor(`C++ to ${mode}`, mode, 64)) : []),
+  ];
+}
+
+function ownSubject(stage: Stage, gc: boolean): Subject {
+  const script = fileURLToPath(new URL('subject.js', import.meta.url));
+  return {
+    name: stage,
+    compare: (stage as string) === 'records',
+    run: ({ path }, max) => {
+      const args = [script, stage, path, `${max}`, ...(gc ? ['--gc'] : [])];
+      return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Sample & { gc?: GcReport };
+    },
+  };
+}
+
+function measure(capture: BenchCapture, subjects: readonly Subject[], runs: number) {
+  const max = tableSize(capture);
+  const samples = subjects.map((): (Sample & { gc?: GcReport })[] => []);
+  for (let run = 0; run < runs; run++) {
+    subjects.forEach((subject, i) => {
+      samples[i]?.push(subject.run(capture, max));
+    });
+  }
+  const floor = samples[0];
+  const costs = subjects.map(
+    (subject, i): Cost =>
+      cost(subject.name, capture.packets, samples[i] ?? [], i === 0 ? undefined : floor, subject.compare),
+  );
+  return { costs, samples };
+}
+
+function printGc(
+  subjects: readonly Subject[],
+  samples: readonly (readonly (Sample & { gc?: GcReport })[])[],
+): string[] {
+  return subjects.flatMap((subject, i) => {
+    const gc = samples[i]?.at(-1)?.gc;
+    if (gc === undefined) return [];
+    const { minor, major, totalMs, longestMs, longestBurstMs } = gc;
+    return `  ${subject.name}: ${minor} minor and ${major} major collections, ${totalMs.toFixed(1)} ms in all, the longest ${longestMs.toFixed(1)} ms; longest burst ${longestBurstMs.toFixed(1)} ms`;
+  });
+}
+
+function main(options: Options): void {
+  const say = (text: string) => void (options.json ? undefined : console.log(text));
+  const subjects = [
+    ...floorSubjects(buildFloor(), options.floorStages === true),
+    ...(options.subjects ?? (Object.keys(STAGES) as Stage[])).map((stage) => ownSubject(stage, options.gc === true)),
+  ];
+  const model = `${cpus()[0]?.model ?? 'unknown processor'} x ${cpus().length}, Node ${process.versions.node}`;
+  say(`${model}; load average ${loadavg()[0]?.toFixed(2)}`);
+  say(
+    'ns of CPU per packet, reading and all threads included, in a loop that includes warm-up; ratios to the first line\n',
+  );
+  const results = options.shapes.map((shape) => {
+    const capture = benchCapture(shape, options.scale, options.seed);
+    const { costs, samples } = measure(capture, subjects, options.runs);
+    const size = `${capture.packets} packets, ${capture.connections} connections, ${Math.round(capture.bytes / 1e6)} MB`;
+    say(printTable(`${shape}: ${size}, ${options.runs} runs, load average ${loadavg()[0]?.toFixed(2)}`, costs));
+    for (const line of printGc(subjects, samples)) say(line);
+    say('');
+    return { capture, load: loadavg()[0], costs, samples };
+  });
+  if (options.json) console.log(JSON.stringify({ machine: model, options, results }, null, 2));
+}
+
+const program = new Command('bench')
+  .description('Measure the packet path beside a floor in C++.')
+  .option('--shapes <names>', `of ${SHAPE_NAMES.join(', ')}`, list(SHAPE_NAMES), [...DEFAULT_SHAPES])
+  .option('--subjects <stages>', `of ${Object.keys(STAGES).join(', ')}`, list(Object.keys(STAGES) as Stage[]))
+  .option('--runs <n>', 'runs of each subject', whole, 5)
+  .option('--scale <factor>', 'size of the captures; below 1, warm-up weighs more', whole, 1)
+  .option('--seed <n>', 'of the captures', whole, 1)
+  .option('--floor-stages', 'also the stages of the floor')
+  .option('--gc', 'what the garbage collector did, and the longest burst (costs a little)')
+  .option('--json', 'print everything as JSON');
+
+main(program.parse().opts<Options>());
