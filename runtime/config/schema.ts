@@ -12,7 +12,7 @@ const HOUR = 3_600_000;
 const D = CONNTRACK_DEFAULTS;
 /** A timeout: milliseconds in the file, as in Iris's; seconds in the runtime. */
 const timeout = (seconds: number, doc: string) =>
-  ({ type: 'integer', default: Math.round(seconds * 1000), min: 0, max: 24 * HOUR, unit: 'ms', doc }) as const;
+  ({ type: 'number', default: seconds * 1000, min: 0, max: 1e12, unit: 'ms', doc }) as const;
 
 export const SCHEMA = {
   main_core: {

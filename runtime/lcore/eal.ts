@@ -1,0 +1,60 @@
+/** How DPDK is started: the EAL's arguments for this machine and configuration. */
+import type { Config } from '../config/config.ts';
+import { DeviceError } from '../errors.ts';
+
+/** Free hugepages of the machine. */
+export interface HugepageState {
+  /** Bytes in free hugepages of all sizes. */
+  readonly freeBytes: number;
+}
+
+export interface EalNeeds {
+  readonly config: Config;
+  /** Receive cores, each with a packet memory of its own. */
+  readonly workers: number;
+  readonly hugepages: HugepageState;
+  /** PCI addresses to use; none: virtual devices only. */
+  readonly pci: readonly string[];
+  /** Bytes of all packet memories. */
+  readonly packetBytes: number;
+}
+
+/** Options by which the user takes the choice of memory away from us. */
+const MEMORY_OPTIONS = ['--no-huge', '--in-memory', '--huge-dir', '--legacy-mem', '--iova-mode', '-m', '--socket-mem'];
+
+/** Bytes of DPDK's heap for one packet: the mbuf, its place in the pool's ring, alignment. */
+const HEAP_PER_PACKET = 320;
+const MIB = 1024 * 1024;
+
+/** Commands that set up hugepages of 2 MiB for `bytes`. */
+export function hugepageHint(bytes: number): string {
+  const pages = Math.ceil(bytes / (2 * MIB)) + 64;
+  return `echo ${pages} | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages`;
+}
+
+/**
+ * Arguments of `rte_eal_init`. With enough free hugepages DPDK keeps its memory there without files; without them
+ * everything works on transparent huge pages, but only for virtual devices.
+ */
+export function ealArguments({ config, workers, hugepages, pci, packetBytes }: EalNeeds): string[] {
+  const extra = config.online?.dpdkArgs ?? [];
+  const heapBytes = workers * config.mempool.capacity * HEAP_PER_PACKET + 64 * MIB;
+  const args = ['iris', '-l', String(config.mainCore), '-n', String(config.memoryChannels), '--no-telemetry'];
+  if (!extra.some((option) => MEMORY_OPTIONS.includes(option.split('=')[0] ?? ''))) {
+    if (hugepages.freeBytes >= heapBytes + packetBytes) {
+      args.push('--in-memory', '--iova-mode=va');
+    } else if (pci.length === 0) {
+      args.push('--no-huge', '--no-shconf', '-m', String(Math.ceil(heapBytes / MIB)));
+    } else {
+      const needed = Math.ceil((heapBytes + packetBytes) / MIB);
+      const free = Math.floor(hugepages.freeBytes / MIB);
+      throw new DeviceError(
+        `${pci[0]} needs ${needed} MB of hugepages, and ${free} MB are free`,
+        hugepageHint(heapBytes + packetBytes),
+      );
+    }
+  }
+  if (pci.length === 0) args.push('--no-pci');
+  for (const address of pci) args.push('-a', address);
+  return [...args, ...extra];
+}

@@ -1,0 +1,282 @@
+/**
+ * The ports of an online run: DPDK started, one packet memory per receive core, every device plugged in, configured and
+ * started; and all of it undone. Runs on the main thread; workers get numbers only.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import type { Config, PortConfig } from '../config/config.ts';
+import { type Device, deviceArguments, optionValues, playedCaptures } from '../config/device.ts';
+import { DeviceError } from '../errors.ts';
+import { Burst, Pkt } from '../packet/layout.ts';
+import { openCapture } from '../source/capture.ts';
+import { type DpdkAddon, type PortInfo, type PortStats, reasonOf } from '../source/dpdk.ts';
+import { PORT_LINK_TYPE, type QueueSpec } from '../source/dpdk-port.ts';
+import { ealArguments } from './eal.ts';
+import { availableCores, Capability, coreList, hasCapability, hasInterface, hugepages } from './machine.ts';
+
+/** What one receive core works on. */
+export interface WorkerPlan {
+  /** Number of the worker, 0..n-1. */
+  readonly id: number;
+  /** Core that it is pinned to. */
+  readonly core: number;
+  /** Number of its packet memory. */
+  readonly memory: number;
+  readonly queues: readonly QueueSpec[];
+}
+
+export interface LivePort {
+  readonly name: string;
+  readonly port: number;
+  readonly driver: string;
+}
+
+export interface LivePorts {
+  readonly workers: readonly WorkerPlan[];
+  readonly ports: readonly LivePort[];
+  /** What should be known of the devices before the run. */
+  readonly notes: readonly string[];
+  stats(port: LivePort): PortStats;
+  /** Stops and removes the ports, frees the memories (all workers must be gone) and stops DPDK. */
+  close(): void;
+}
+
+/** Bytes of a frame's headers below the MTU: Ethernet, two VLAN tags, checksum. */
+const FRAME_OVERHEAD = 14 + 8 + 4;
+const SMALLEST_BUFFER = 2048;
+
+/** Starts everything. Throws DeviceError, or InputError for a capture that net_pcap should play. */
+export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
+  const online = config.online;
+  if (online === undefined)
+    throw new DeviceError(`${config.file} configures no port`, 'add [[online.ports]] with device and cores');
+  checkCores(addon, config);
+  const ports = online.ports.map((port) => ({ ...port, device: besideConfig(port.device, config.file) }));
+  for (const { device } of ports) checkDevice(device);
+  const links = new Map(ports.map((port) => [port, playedCaptures(port.device).map(linkTypeOf)] as const));
+
+  const cores = [...new Set(ports.flatMap((port) => port.cores))].sort((a, b) => a - b);
+  const dataRoom = Math.max(SMALLEST_BUFFER, online.mtu + FRAME_OVERHEAD);
+  const slabLength = config.conntrack.max_out_of_order_bytes;
+  const pci = ports.flatMap(({ device }) => (device.kind === 'pci' ? [device.address] : []));
+  start(addon, {
+    config,
+    workers: cores.length,
+    hugepages: hugepages(),
+    pci,
+    packetBytes: cores.length * (config.mempool.capacity * (dataRoom + 192) + slabLength),
+  });
+
+  const opened: LivePort[] = [];
+  const memories: number[] = [];
+  const notes: string[] = [];
+  /** Undoes what was done so far; a fault in it must not hide the first one. */
+  function close(): void {
+    for (const { port } of opened.splice(0)) {
+      addon.portStop(port);
+      addon.deviceRemove(port);
+    }
+    for (const memory of memories.splice(0)) addon.memoryFree(memory);
+    addon.ealStop();
+  }
+
+  try {
+    for (const _ of cores) {
+      memories.push(
+        attempt(addon, 'packet memory', 'lower mempool.capacity or free memory', () =>
+          addon.memoryCreate({ ...config.mempool, dataRoom, slabLength, socket: -1 }),
+        ),
+      );
+    }
+    const queuesOf = new Map<number, QueueSpec[]>(cores.map((core) => [core, []]));
+    for (const port of ports) {
+      const name = port.device.kind === 'pci' ? port.device.address : port.device.name;
+      const number = plug(addon, port.device, name);
+      const info = addon.portInfo(number);
+      const links_ = links.get(port) ?? [];
+      const plan = planQueues(port, info, links_);
+      if (plan.note !== undefined) notes.push(plan.note);
+      attempt(addon, name, undefined, () =>
+        addon.portConfigure(number, {
+          memories: plan.cores.map((core) => memories[cores.indexOf(core)] ?? 0),
+          rxDescriptors: online.rxDescriptors,
+          mtu: port.device.kind === 'pci' ? online.mtu : 0,
+          rss: plan.rss,
+        }),
+      );
+      const promiscuous = attempt(addon, name, undefined, () => addon.portStart(number, online.promiscuous));
+      opened.push({ name, port: number, driver: info.driver });
+      if (online.promiscuous && !promiscuous) notes.push(`${name}: promiscuous mode cannot be switched on`);
+      plan.cores.forEach((core, queue) => {
+        queuesOf.get(core)?.push({
+          port: number,
+          queue,
+          linkType: links_[queue] ?? PORT_LINK_TYPE,
+          packetTimes: links_.length > 0,
+          finite: links_.length > 0 && online.duration === undefined,
+        });
+      });
+    }
+    const workers = cores.map((core, id) => ({
+      id,
+      core,
+      memory: memories[id] ?? 0,
+      queues: queuesOf.get(core) ?? [],
+    }));
+    return { workers, ports: opened, notes, stats: ({ port }) => addon.portStats(port), close };
+  } catch (error) {
+    try {
+      close();
+    } catch {
+      // The first fault is the one to tell.
+    }
+    throw error;
+  }
+}
+
+function start(addon: DpdkAddon, needs: Parameters<typeof ealArguments>[0]): void {
+  const args = ealArguments(needs);
+  try {
+    addon.ealStart(args);
+  } catch (error) {
+    throw new DeviceError(
+      `DPDK does not start: ${firstLogLine(addon) ?? reasonOf(error)}`,
+      `iris doctor checks this machine; DPDK was started with: ${args.slice(1).join(' ')}`,
+    );
+  }
+}
+
+function plug(addon: DpdkAddon, device: Device, name: string): number {
+  if (device.kind === 'virtual') {
+    const hint = optionValues(device, 'iface').length > 0 ? 'sudo' : undefined;
+    addon.ealLog();
+    const number = attempt(addon, name, hint && privilegeHint(), () => addon.deviceProbe(deviceArguments(device)));
+    if (number >= 0) return number;
+  } else {
+    const number = addon.portByName(device.address);
+    if (number >= 0) return number;
+    throw new DeviceError(
+      `${device.address}: ${firstLogLine(addon) ?? 'DPDK finds no port there'}`,
+      `bind it to a DPDK driver: sudo modprobe vfio-pci && sudo dpdk-devbind.py -b vfio-pci ${device.address}`,
+    );
+  }
+  throw new DeviceError(`${name}: the device has no port`);
+}
+
+function privilegeHint(): string | undefined {
+  return hasCapability(Capability.NET_RAW) ? undefined : 'run it as root: sudo npx iris-run …';
+}
+
+/** Runs a native step; its fault becomes a DeviceError with what DPDK logged meanwhile. */
+function attempt<T>(addon: DpdkAddon, what: string, hint: string | undefined, step: () => T): T {
+  addon.ealLog();
+  try {
+    return step();
+  } catch (error) {
+    const logged = firstLogLine(addon);
+    throw new DeviceError(`${what}: ${reasonOf(error)}${logged === undefined ? '' : ` (${logged})`}`, hint);
+  }
+}
+
+/** The first line DPDK logged lately: later ones mostly repeat it in more general words. */
+function firstLogLine(addon: DpdkAddon): string | undefined {
+  return addon.ealLog().find((line) => /fail|error|cannot|could|unable|invalid|unknown|no /i.test(line));
+}
+
+interface QueuePlan {
+  /** Core of each queue. */
+  readonly cores: readonly number[];
+  readonly rss: boolean;
+  readonly note?: string;
+}
+
+/** Virtual devices say that they offer RSS and ignore it; for these drivers something else spreads flows, or nothing. */
+function planQueues(port: PortConfig, info: PortInfo, links: readonly number[]): QueuePlan {
+  const { device, cores } = port;
+  const [first = 0] = cores;
+  if (links.length > 0) {
+    if (cores.length > 1) throw noSharding(info.name, cores.length, 'plays captures in order');
+    return { cores: links.map(() => first), rss: false };
+  }
+  if (cores.length === 1) return { cores: [first], rss: false };
+  if (device.kind === 'virtual') {
+    if (info.driver !== 'net_af_packet') throw noSharding(info.name, cores.length, `${info.driver} has no RSS`);
+    // The kernel spreads packets over the sockets of a fanout group by a hash that is alike for both directions.
+    const pairs = Number(optionValues(device, 'qpairs')[0] ?? 1);
+    if (pairs !== cores.length) {
+      throw new DeviceError(
+        `${info.name}: ${cores.length} cores need as many queues, and it has ${pairs}`,
+        `write device = "${deviceArguments({ ...device, options: [...device.options.filter(([k]) => k !== 'qpairs'), ['qpairs', String(cores.length)]] })}"`,
+      );
+    }
+    return {
+      cores,
+      rss: false,
+      note: `${info.name}: while a core is overloaded, the kernel sends its packets to another core, which splits connections`,
+    };
+  }
+  if (!info.rss) throw noSharding(info.name, cores.length, `${info.driver} offers no RSS`);
+  if (cores.length > info.maxRxQueues) {
+    throw new DeviceError(`${info.name}: ${cores.length} cores need as many queues, and it has ${info.maxRxQueues}`);
+  }
+  return { cores, rss: true };
+}
+
+function noSharding(name: string, cores: number, why: string): DeviceError {
+  return new DeviceError(
+    `${name}: its flows cannot be spread over ${cores} cores: ${why}`,
+    'give this port one core; net_af_packet with qpairs=N and devices with RSS take several',
+  );
+}
+
+function checkCores(addon: DpdkAddon, config: Config): void {
+  const available = availableCores(addon);
+  const wanted: [string, number][] = [['main_core', config.mainCore]];
+  config.online?.ports.forEach((port, i) => {
+    for (const core of port.cores) wanted.push([`online.ports[${i}].cores`, core]);
+  });
+  for (const [key, core] of wanted) {
+    if (available.includes(core)) continue;
+    throw new DeviceError(
+      `${config.file}: ${key}: core ${core} is not there; this process may run on ${coreList(available)}`,
+    );
+  }
+}
+
+function checkDevice(device: Device): void {
+  if (device.kind !== 'virtual') return;
+  for (const key of ['iface', 'rx_iface', 'tx_iface']) {
+    for (const name of optionValues(device, key)) {
+      if (hasInterface(name)) continue;
+      throw new DeviceError(`${device.name}: there is no network interface ${name}`, 'ip link shows those there are');
+    }
+  }
+  if (device.driver === 'net_af_packet' && !hasCapability(Capability.NET_RAW)) {
+    throw new DeviceError(
+      `${device.name}: packet sockets need the right CAP_NET_RAW`,
+      'run it as root: sudo npx iris-run …',
+    );
+  }
+}
+
+/** Relative captures are looked for where the command runs, then beside the configuration file. */
+function besideConfig(device: Device, configFile: string): Device {
+  if (device.kind !== 'virtual') return device;
+  const options = device.options.map(([key, value]): readonly [string, string] => {
+    if (key !== 'rx_pcap' || isAbsolute(value) || existsSync(value)) return [key, value];
+    const beside = resolve(dirname(configFile), value);
+    return [key, existsSync(beside) ? beside : value];
+  });
+  return { ...device, options };
+}
+
+/** Link type of a capture's first packet: DPDK does not tell it. Throws InputError for what is no capture. */
+function linkTypeOf(file: string): number {
+  const capture = openCapture(file, { slabBytes: 0, windowBytes: 1 << 18 });
+  try {
+    const row = new Int32Array((Burst.MAX + Burst.SPARE_ROWS) * Pkt.STRIDE);
+    return capture.poll(row, 1) === 1 ? (row[Pkt.LINK] ?? 0) & 0xffff : PORT_LINK_TYPE;
+  } finally {
+    capture.close();
+  }
+}
