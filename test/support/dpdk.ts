@@ -1,0 +1,61 @@
+/** DPDK for tests: one EAL per process, devices plugged in and out by each test. */
+
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { Capability, hasCapability } from '../../runtime/lcore/machine.ts';
+import { type DpdkAddon, loadDpdk } from '../../runtime/source/dpdk.ts';
+
+/** The addon with DPDK, or undefined where it is not built. */
+export function dpdk(): DpdkAddon | undefined {
+  try {
+    return loadDpdk();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Starts the EAL without hugepages. */
+export function startEal(addon: DpdkAddon): void {
+  const core = String(addon.threadAffinity()[0] ?? 0);
+  addon.ealStart(['test', '-l', core, '--no-huge', '--no-shconf', '-m', '256', '--no-telemetry', '--no-pci']);
+}
+
+export interface TestPort {
+  readonly port: number;
+  readonly memory: number;
+  /** Packets of the memory that are out of its pool. */
+  inUse(): number;
+  /** Stops and unplugs the device and frees the memory. */
+  remove(): void;
+}
+
+export const CAPACITY = 2047;
+
+/** Plugs a device in with one queue over a memory of its own. */
+export function plugIn(addon: DpdkAddon, devargs: string, dataRoom = 2048): TestPort {
+  const memory = addon.memoryCreate({ capacity: CAPACITY, cacheSize: 64, dataRoom, slabLength: 4096, socket: -1 });
+  const port = addon.deviceProbe(devargs);
+  addon.portConfigure(port, { memories: [memory], rxDescriptors: 256, mtu: 0, rss: false });
+  addon.portStart(port, true);
+  return {
+    port,
+    memory,
+    inUse: () => addon.memoryInfo(memory).inUse,
+    remove() {
+      addon.portStop(port);
+      addon.deviceRemove(port);
+      addon.memoryFree(memory);
+    },
+  };
+}
+
+/** Whether this process may make network namespaces and veth pairs. */
+export function canMakeVeth(): boolean {
+  if (!hasCapability(Capability.NET_ADMIN) || !hasCapability(Capability.SYS_ADMIN)) return false;
+  try {
+    execFileSync('ip', ['-V'], { stdio: 'ignore' });
+    return existsSync('/proc/self/ns/net');
+  } catch {
+    return false;
+  }
+}
