@@ -1,10 +1,13 @@
 /**
- * From a pcapng interface's 64-bit time stamps to seconds and nanoseconds, exact for every resolution. Doubles carry the
+ * Hot. From a pcapng interface's 64-bit time stamps to seconds and nanoseconds, exact for every resolution. Doubles carry the
  * common ones (long division in base 65536 keeps each step below 2^53), BigInt the others.
  */
 export interface InterfaceClock {
-  /** Writes the time of the stamp `high * 2^32 + low` to `into`: whole seconds (as int32), nanoseconds (rounded down). */
-  set(high: number, low: number, into: Int32Array): void;
+  /**
+   * Reads the stamp at `at` (its high word, then its low one) and writes its time to `into`: whole seconds (as int32),
+   * nanoseconds (rounded down). The words are read here because as arguments they would be boxed.
+   */
+  read(view: DataView, at: number, littleEndian: boolean, into: Int32Array): void;
 }
 
 const TWO_32 = 4294967296;
@@ -23,7 +26,9 @@ export function createClock(resolution: number, offset: bigint): InterfaceClock 
 /** `units` per second; a remainder r is floor(r * multiplier / divisor) nanoseconds. */
 function doubleClock(units: number, multiplier: number, divisor: number, offset: number): InterfaceClock {
   return {
-    set(high, low, into) {
+    read(view, at, littleEndian, into) {
+      const high = view.getUint32(at, littleEndian);
+      const low = view.getUint32(at + 4, littleEndian);
       let seconds: number;
       let rest: number;
       if (high < 0x200000) {
@@ -31,15 +36,15 @@ function doubleClock(units: number, multiplier: number, divisor: number, offset:
         seconds = Math.floor(stamp / units);
         rest = stamp - seconds * units;
       } else {
-        const middle = (high % units) * 65536 + (low >>> 16);
+        const middle = (high - Math.floor(high / units) * units) * 65536 + (low >>> 16);
         const second = Math.floor(middle / units);
         const last = (middle - second * units) * 65536 + (low & 0xffff);
         const third = Math.floor(last / units);
         rest = last - third * units;
-        // What `high % units` left out are multiples of 2^32 seconds, which the row's 32 bits do not hold.
+        // The whole units of `high` are multiples of 2^32 seconds, which the row's 32 bits do not hold.
         seconds = second * 65536 + third;
       }
-      into[0] = ((seconds % TWO_32) + offset) | 0;
+      into[0] = (seconds + offset) | 0;
       into[1] = Math.floor((rest * multiplier) / divisor);
     },
   };
@@ -47,7 +52,9 @@ function doubleClock(units: number, multiplier: number, divisor: number, offset:
 
 function bigClock(units: bigint, offset: bigint): InterfaceClock {
   return {
-    set(high, low, into) {
+    read(view, at, littleEndian, into) {
+      const high = view.getUint32(at, littleEndian);
+      const low = view.getUint32(at + 4, littleEndian);
       const stamp = (BigInt(high) << 32n) | BigInt(low);
       const seconds = stamp / units;
       into[0] = Number(BigInt.asIntN(32, seconds + offset));

@@ -1,0 +1,101 @@
+/**
+ * Loads what `iris-run` is given: a generated module (`plan` and `create`), or an app file whose default export comes
+ * from `defineApp`. Every worker loads it for itself.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { createRequire, register } from 'node:module';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { errorText } from '../dispatch/user-errors.ts';
+import { ExitCode, IrisError } from '../errors.ts';
+import { ABI_VERSION } from '../packet/layout.ts';
+import type { Core, Plan, Subscription } from '../subscription/contract.ts';
+
+/** A program ready to run: its plan, and the factory that each worker calls once. */
+export interface LoadedApp {
+  /** Absolute path. */
+  readonly path: string;
+  readonly plan: Plan;
+  create(core: Core): Subscription;
+}
+
+/** Loads the module at `path`. Throws IrisError when it is missing, broken, no Iris module, or of another ABI version. */
+export async function loadApp(path: string): Promise<LoadedApp> {
+  const absolute = resolve(path);
+  if (!existsSync(absolute)) throw new IrisError(ExitCode.USAGE, `${path}: no such file`, hintForMissing(path));
+  if (statSync(absolute).isDirectory()) throw new IrisError(ExitCode.USAGE, `${path}: is a folder, not a module`);
+  if (/\.[cm]?ts$/.test(path)) {
+    throw new IrisError(
+      ExitCode.USAGE,
+      `${path}: this is TypeScript, and modules run as JavaScript`,
+      path.endsWith('.iris.ts')
+        ? `give the .js that iris-compile wrote beside it: ${path.replace(/ts$/, 'js')}`
+        : `build it first: npx esbuild ${path} --bundle --platform=node --format=esm --packages=external --outfile=${path.replace(/ts$/, 'js')}`,
+    );
+  }
+  offerRuntime(absolute);
+  const module = await importModule(path, absolute);
+  const { plan, create } = appOf(path, module);
+  if (plan.abi !== ABI_VERSION) {
+    throw new IrisError(
+      ExitCode.USAGE,
+      `${path}: compiled for version ${plan.abi} of the runtime's layout, but this runtime has version ${ABI_VERSION}`,
+      `run iris-compile ${plan.source} again`,
+    );
+  }
+  return { path: absolute, plan, create };
+}
+
+type Exports = Readonly<Record<string, unknown>>;
+
+function appOf(path: string, module: Exports): Pick<LoadedApp, 'plan' | 'create'> {
+  for (const candidate of [module.default, module]) {
+    if (typeof candidate !== 'object' || candidate === null) continue;
+    const { plan, create } = candidate as { plan?: unknown; create?: unknown };
+    if (isPlan(plan) && typeof create === 'function') {
+      return { plan, create: (core) => (create as (core: Core) => Subscription)(core) };
+    }
+  }
+  throw new IrisError(
+    ExitCode.USAGE,
+    `${path}: is no Iris program: it exports neither a plan with its create, nor a default app`,
+    'give a .iris.js that iris-compile wrote, or a file with: export default defineApp(create, { … })',
+  );
+}
+
+function isPlan(value: unknown): value is Plan {
+  if (typeof value !== 'object' || value === null) return false;
+  const plan = value as Partial<Plan>;
+  return typeof plan.abi === 'number' && typeof plan.recordWords === 'number' && Array.isArray(plan.subscriptions);
+}
+
+async function importModule(path: string, absolute: string): Promise<Exports> {
+  try {
+    return (await import(pathToFileURL(absolute).href)) as Exports;
+  } catch (error) {
+    if (error instanceof IrisError) throw error;
+    throw new IrisError(ExitCode.USAGE, `${path}: cannot be loaded: ${errorText(error)}`);
+  }
+}
+
+/**
+ * A generated module imports `iris-ts/runtime`. Where its own folder has no such package (a filter compiled in /tmp, a
+ * global install), the runtime that is running takes its place.
+ */
+function offerRuntime(absolute: string): void {
+  try {
+    createRequire(absolute).resolve('iris-ts/runtime');
+    return;
+  } catch {
+    const runtime = new URL('../runtime.js', import.meta.url).href;
+    const hooks = `export async function resolve(specifier, context, next) {
+      return specifier === 'iris-ts/runtime' ? { url: ${JSON.stringify(runtime)}, shortCircuit: true } : next(specifier, context)
+    }`;
+    register(`data:text/javascript,${encodeURIComponent(hooks)}`);
+  }
+}
+
+function hintForMissing(path: string): string | undefined {
+  const source = path.replace(/\.[jt]s$/, '');
+  return source !== path && source.endsWith('.iris') && existsSync(source) ? `run iris-compile ${source}` : undefined;
+}

@@ -1,0 +1,107 @@
+/** What a run did, in a few lines for people: printed on the standard error when it ends. */
+import { Counter, type CounterName, type Counters, namedCounters } from '../stats/counters.ts';
+
+/** Everything a run knows of itself at its end, summed over its cores. */
+export interface RunSummary {
+  /** Packets and bytes on the wire that were handed over by the source. */
+  readonly packets: number;
+  readonly bytes: number;
+  /** Wall-clock time of the run, in seconds. */
+  readonly seconds: number;
+  readonly counters: Counters;
+  /** Lines written, by subscription. */
+  readonly delivered: ReadonlyMap<string, number>;
+  /** Exceptions of user code, by subscription. */
+  readonly userErrors: ReadonlyMap<string, number>;
+  /** Packets lost before they reached us, by the name of the counter. */
+  readonly lost: Readonly<Record<string, number>>;
+  /** Why the run ended before its input did. */
+  readonly stopped?: string;
+}
+
+/** Counters that say why a frame has no TCP or UDP header. */
+const UNDECODED: readonly CounterName[] = [
+  'not_ip',
+  'other_transport',
+  'fragments',
+  'unknown_link_type',
+  'encrypted_link',
+  'truncated_link',
+  'truncated_ipv4',
+  'bad_ipv4_header',
+  'truncated_ipv6',
+  'bad_ipv6_header',
+  'truncated_tcp',
+  'bad_tcp_header',
+  'truncated_udp',
+  'bad_udp_header',
+];
+/** Counters that say how connections ended, with the word for it. */
+const ENDED: readonly (readonly [CounterName, string])[] = [
+  ['ended_fin', 'fin'],
+  ['ended_rst', 'rst'],
+  ['ended_establish_timeout', 'establish_timeout'],
+  ['ended_inactivity_timeout', 'inactivity_timeout'],
+  ['ended_reused', 'reused'],
+  ['conns_evicted', 'evicted'],
+  ['ended_drain', 'drain'],
+];
+/** Counters of what was given up for want of room, with the setting that gives more. */
+const REFUSED: readonly (readonly [CounterName, string])[] = [
+  ['conns_refused', 'connections not tracked: the table was full (max_connections)'],
+  ['conns_evicted', 'connections evicted: the table was full (max_connections)'],
+  ['streams_refused', 'streams not reassembled: all were in use (max_streams)'],
+  ['reassembly_overflows', 'gaps given up: too much was out of order (max_out_of_order)'],
+];
+
+/** The summary as text, its last newline included. */
+export function summaryText(run: RunSummary): string {
+  const named = namedCounters(run.counters);
+  const rows: [string, string][] = [];
+  const perSecond = (amount: number) => amount / Math.max(run.seconds, 1e-6);
+  rows.push([
+    'packets',
+    `${whole(run.packets)}, ${scaled(run.bytes, 'B')} in ${run.seconds.toFixed(3)} s ` +
+      `(${scaled(perSecond(run.packets), 'pps')}, ${scaled(perSecond(run.bytes * 8), 'bps')})`,
+  ]);
+  if (run.stopped !== undefined) rows.push(['stopped', run.stopped]);
+  const undecoded = list(UNDECODED.map((name) => [name, named[name]]));
+  if (undecoded !== '') rows.push(['no tcp or udp', undecoded]);
+  const ended = list(ENDED.map(([name, word]) => [word, named[name]]));
+  rows.push([
+    'connections',
+    `${whole(run.counters[Counter.CONNS_OPENED])}${ended === '' ? '' : `, ended by ${ended}`}`,
+  ]);
+  if (named.l7_sessions > 0) rows.push(['sessions', whole(named.l7_sessions)]);
+  const lines = list([...run.delivered]);
+  rows.push(['lines', lines === '' ? '0' : lines]);
+  const errors = list([...run.userErrors]);
+  if (errors !== '') rows.push(['user errors', errors]);
+  for (const [name, words] of REFUSED) if (named[name] > 0) rows.push(['given up', `${whole(named[name])} ${words}`]);
+  const lost = list(Object.entries(run.lost));
+  if (lost !== '') rows.push(['LOST', lost]);
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, text]) => `${label.padEnd(width)}  ${text}\n`).join('');
+}
+
+/** `a 12, b 3`: the amounts that are not zero. */
+function list(amounts: readonly (readonly [string, number])[]): string {
+  return amounts
+    .filter(([, amount]) => amount > 0)
+    .map(([name, amount]) => `${name} ${whole(amount)}`)
+    .join(', ');
+}
+
+function whole(amount: number): string {
+  return amount.toLocaleString('en-US', { maximumFractionDigits: 0 });
+}
+
+/** Three digits and a decimal prefix. */
+function scaled(amount: number, unit: string): string {
+  let value = amount;
+  for (const prefix of ['', 'k', 'M', 'G']) {
+    if (value < 999.5) return `${value.toPrecision(value < 1 ? 1 : 3).replace(/\.0+$/, '')} ${prefix}${unit}`;
+    value /= 1000;
+  }
+  return `${value.toPrecision(4)} T${unit}`;
+}
