@@ -6,7 +6,6 @@ import { existsSync, statSync } from 'node:fs';
 import { createRequire, register } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { errorText } from '../dispatch/user-errors.ts';
 import { ExitCode, IrisError } from '../errors.ts';
 import { ABI_VERSION } from '../packet/layout.ts';
 import type { Core, Plan, Subscription } from '../subscription/contract.ts';
@@ -74,8 +73,18 @@ async function importModule(path: string, absolute: string): Promise<Exports> {
     return (await import(pathToFileURL(absolute).href)) as Exports;
   } catch (error) {
     if (error instanceof IrisError) throw error;
-    throw new IrisError(ExitCode.USAGE, `${path}: cannot be loaded: ${errorText(error)}`);
+    throw new IrisError(ExitCode.USAGE, `${path}: cannot be loaded: ${loadFault(error)}`);
   }
+}
+
+/** Name and message of what a module threw, and where, if that is in a file of the user's. */
+function loadFault(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = new URL('../..', import.meta.url).href;
+
+  const places = (error.stack ?? '').matchAll(/file:\/\/[^\s)]+:\d+/g);
+  const place = [...places].map(([text]) => text).find((text) => !text.startsWith(own));
+  return `${error.name}: ${error.message}${place === undefined ? '' : `\n    at ${place.replace('file://', '')}`}`;
 }
 
 /**
