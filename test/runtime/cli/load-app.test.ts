@@ -62,10 +62,7 @@ test('says what is wrong with a file that cannot be loaded', async () => {
   assert.match((await errorOf(write('x.iris.ts', ''))).hint ?? '', /give the \.js .*x\.iris\.js/);
   assert.match((await errorOf(write('app.ts', ''))).hint ?? '', 'esbuild');
   assert.match((await errorOf(write('nothing.mjs', 'export const plan = {}'))).message, 'is no Iris program');
-  assert.match(
-    (await errorOf(write('syntax.mjs', 'export const = 3'))).message,
-    /cannot be loaded: SyntaxError: .*\n {4}at .*syntax.mjs:1/,
-  );
+  assert.match((await errorOf(write('syntax.mjs', 'export const = 3'))).message, 'cannot be loaded: SyntaxError: ');
   assert.match(
     (await errorOf(write('throws.mjs', "throw new Error('at load')"))).message,
     /Error: at load\n {4}at .*throws.mjs:1/,
