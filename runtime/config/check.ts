@@ -84,7 +84,10 @@ function suggestion(section: string, name: string): string {
     .map((path) => (section === '' ? path : path.slice(section.length + 1)).replace(/\[\].*$|\..*$/, ''))
     .filter((sibling, i, all) => sibling !== '' && all.indexOf(sibling) === i);
   const near = siblings
-    .map((sibling) => ({ sibling, distance: distance(name.toLowerCase(), sibling) }))
+    .map((sibling) => ({
+      sibling,
+      distance: distance(name.toLowerCase(), sibling) - (sibling.startsWith(name) ? name.length : 0),
+    }))
     .filter((candidate) => candidate.distance <= Math.max(1, Math.floor(name.length / 3)))
     .sort((a, b) => a.distance - b.distance)[0];
   if (near !== undefined) return `; did you mean ${near.sibling}?`;

@@ -1,8 +1,6 @@
 /** DPDK for tests: one EAL per process, devices plugged in and out by each test. */
 
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { Capability, hasCapability } from '../../runtime/lcore/machine.ts';
+import { spawnSync } from 'node:child_process';
 import { type DpdkAddon, loadDpdk } from '../../runtime/source/dpdk.ts';
 
 /** The addon with DPDK, or undefined where it is not built. */
@@ -51,11 +49,6 @@ export function plugIn(addon: DpdkAddon, devargs: string, dataRoom = 2048): Test
 
 /** Whether this process may make network namespaces and veth pairs. */
 export function canMakeVeth(): boolean {
-  if (!hasCapability(Capability.NET_ADMIN) || !hasCapability(Capability.SYS_ADMIN)) return false;
-  try {
-    execFileSync('ip', ['-V'], { stdio: 'ignore' });
-    return existsSync('/proc/self/ns/net');
-  } catch {
-    return false;
-  }
+  const command = 'ip link add irisa type veth peer name irisb';
+  return spawnSync('unshare', ['--net', 'sh', '-c', command], { stdio: 'ignore' }).status === 0;
 }
