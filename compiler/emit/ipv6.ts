@@ -37,10 +37,10 @@ function bound(range: Range, scope: Scope): string {
     false,
     (name) => [
       `function ${name}(a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number): number {`,
-      '  if (a !== e) return a >>> 0 < e >>> 0 ? -1 : 1;',
-      '  if (b !== f) return b >>> 0 < f >>> 0 ? -1 : 1;',
-      '  if (c !== g) return c >>> 0 < g >>> 0 ? -1 : 1;',
-      '  return d === h ? 0 : d >>> 0 < h >>> 0 ? -1 : 1;',
+      '  if (a !== e) return a >>> 0 < e >>> 0 ? -1 : 1',
+      '  if (b !== f) return b >>> 0 < f >>> 0 ? -1 : 1',
+      '  if (c !== g) return c >>> 0 < g >>> 0 ? -1 : 1',
+      '  return d === h ? 0 : d >>> 0 < h >>> 0 ? -1 : 1',
       '}',
     ],
   );
@@ -57,7 +57,7 @@ export function ipv6Test(base: string, text: string, ranges: Ranges, scope: Scop
     const expression = tests.length === 1 ? (tests[0] ?? 'false') : tests.map((t) => `(${t})`).join(' || ');
     return [
       `function ${name}(a: number, b: number, c: number, d: number): boolean {`,
-      `  return ${expression === '' ? 'false' : expression};`,
+      `  return ${expression === '' ? 'false' : expression}`,
       '}',
     ];
   });

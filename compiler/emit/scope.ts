@@ -53,7 +53,8 @@ export type CoreMember = (typeof CORE_MEMBERS)[number];
 
 export interface ImportView {
   readonly module: string;
-  readonly names: readonly string[];
+  /** `a, type B`. */
+  readonly names: string;
 }
 
 /** A function or constant that several places of the module use. */
@@ -61,6 +62,9 @@ export interface HelperView {
   readonly comment: string;
   readonly lines: readonly string[];
 }
+
+/** Types of the contract between a module and the runtime: they keep their names whatever users call theirs. */
+const CONTRACT: readonly string[] = ['Actions', 'Core', 'EndReason', 'Plan', 'Session', 'Subscription'];
 
 export class Scope {
   readonly names: Names;
@@ -86,6 +90,7 @@ export class Scope {
   }
 
   #import(module: string, name: string, value: boolean): string {
+    const fixed = module === RUNTIME && CONTRACT.includes(name);
     const names = this.#imports.get(module) ?? new Map<string, { alias: string; value: boolean }>();
     this.#imports.set(module, names);
     const known = names.get(name);
@@ -93,7 +98,7 @@ export class Scope {
       known.value ||= value;
       return known.alias;
     }
-    const alias = this.names.take(name);
+    const alias = fixed ? name : this.names.take(name);
     names.set(name, { alias, value });
     return alias;
   }
@@ -148,8 +153,8 @@ export class Scope {
   /** `const { pkt, rec } = core` and the like. */
   coreLines(): readonly string[] {
     const members = CORE_MEMBERS.filter((m) => this.#members.has(m));
-    const lines = members.length === 0 ? [] : [`const { ${members.join(', ')} } = core;`];
-    if (this.#view) lines.push('const { view } = core.memory;');
+    const lines = members.length === 0 ? [] : [`const { ${members.join(', ')} } = core`];
+    if (this.#view) lines.push('const { view } = core.memory');
     return lines;
   }
 
@@ -164,7 +169,7 @@ export class Scope {
         const text = name === alias ? name : `${name} as ${alias}`;
         return value ? text : `type ${text}`;
       });
-      views.push({ module, names });
+      views.push({ module, names: names.join(', ') });
     }
     return views;
   }

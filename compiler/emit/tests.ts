@@ -48,10 +48,10 @@ export class Locals {
     const { scope, place } = this;
     const record = place === 'first';
     const base = record ? `${scope.member('rec')}[c + ` : `${scope.member('pkt')}[p + `;
-    if (name === 'proto') this.#lines.set(name, `const proto = ${this.use('meta')} & 0xff;`);
+    if (name === 'proto') this.#lines.set(name, `const proto = ${this.use('meta')} & 0xff`);
     else if (name === 'meta') {
-      this.#lines.set(name, `const meta = ${base}${scope.number(record ? 'REC_META' : 'PKT_META')}];`);
-    } else this.#lines.set(name, `const ports = ${base}${scope.number(record ? 'REC_PORTS' : 'PKT_PORTS')}];`);
+      this.#lines.set(name, `const meta = ${base}${scope.number(record ? 'REC_META' : 'PKT_META')}]`);
+    } else this.#lines.set(name, `const ports = ${base}${scope.number(record ? 'REC_PORTS' : 'PKT_PORTS')}]`);
     return name;
   }
 
@@ -131,7 +131,7 @@ export function protocolNumber(protocol: ProtocolDef, scope: Scope): string {
   const comment = `Number of the protocol ${protocol.name}.`;
   const base = constantCase(protocol.name);
   return scope.helper(`protocol ${protocol.name}`, base, comment, false, (name) => [
-    `const ${name} = ${protocol.number};`,
+    `const ${name} = ${protocol.number}`,
   ]);
 }
 
@@ -147,7 +147,7 @@ function fieldCondition(predicate: FieldPredicate, locals: Locals): Condition {
       camelCase(protocol.name, field.name, 'any'),
       predicate.text,
       true,
-      (own) => [`const ${own} = ${scope.value(RUNTIME, 'anyElement')}(${element});`],
+      (own) => [`const ${own} = ${scope.value(RUNTIME, 'anyElement')}(${element})`],
     );
     return call(`${name}(${value})`);
   }
@@ -182,7 +182,7 @@ function matcher(predicate: FieldPredicate, scope: Scope): string {
   const key = `${test.kind} ${testKey(test)}`;
   const verb = test.kind.replace(/^(text|bytes)-/, '');
   return scope.helper(key, camelCase(protocol.name, field.name, verb), predicate.text, true, (name) => [
-    `const ${name} = ${factory}(${matcherArgument(test)});`,
+    `const ${name} = ${factory}(${matcherArgument(test)})`,
   ]);
 }
 
@@ -299,33 +299,39 @@ function rangesFunction(predicate: FieldPredicate, ranges: Ranges, type: string,
   const tests = spans.map((r) => `(value >= ${lit(r.low)} && value <= ${lit(r.high)})`);
   const base = camelCase(protocol.name, field.name, 'in');
   return scope.helper(key, base, predicate.text, false, (name) => {
-    const guard = type === 'number' ? [] : ['  if (value === undefined) return false;'];
-    const head = unsigned === 'value' ? [] : ['  const value = address >>> 0;'];
+    const guard = type === 'number' ? [] : ['  if (value === undefined) return false'];
+    const head = unsigned === 'value' ? [] : ['  const value = address >>> 0'];
     const parameter = unsigned === 'value' ? 'value' : 'address';
     const open = [`function ${name}(${parameter}: ${type}): boolean {`, ...guard, ...head];
     if (singles.length >= SET_FROM) {
       const set = scope.names.take(`${constantCase(name)}_SET`);
       const values = singles.map(lit).join(', ');
       const expression = [`${set}.has(value)`, ...tests].join(' || ');
-      return [`const ${set}: ReadonlySet<number> = new Set([${values}]);`, ...open, `  return ${expression};`, '}'];
+      return [`const ${set}: ReadonlySet<number> = new Set([${values}])`, ...open, `  return ${expression}`, '}'];
     }
     if (singles.length > 2) {
       const cases = singles.map((n) => `    case ${lit(n)}:`);
-      const rest = tests.length === 0 ? 'false' : tests.join(' || ');
+      const rest = tests.length === 0 ? 'false' : bare(tests);
       return [
         ...open,
         '  switch (value) {',
         ...cases,
-        '      return true;',
+        '      return true',
         '    default:',
-        `      return ${rest};`,
+        `      return ${rest}`,
         '  }',
         '}',
       ];
     }
-    const expression = [...singles.map((n) => `value === ${lit(n)}`), ...tests].join(' || ');
-    return [...open, `  return ${expression === '' ? 'false' : expression};`, '}'];
+    const expression = bare([...singles.map((n) => `value === ${lit(n)}`), ...tests]);
+    return [...open, `  return ${expression === '' ? 'false' : expression}`, '}'];
   });
+}
+
+/** Alternatives joined; one alone needs no parentheses. */
+function bare(tests: readonly string[]): string {
+  const [only] = tests;
+  return tests.length === 1 && only !== undefined ? only.replace(/^\((.*)\)$/, '$1') : tests.join(' || ');
 }
 
 function ipv6Condition(predicate: FieldPredicate, ranges: Ranges, locals: Locals): Condition {

@@ -3,14 +3,13 @@
 /** A string literal in single quotes that any JavaScript parser reads back as `text`. */
 export function stringLiteral(text: string): string {
   const inner = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
-  return `'${inner.replace(/[\u007f-\u009f\u2028\u2029\ud800-\udfff\ufeff]/g, escapeUnit)}'`;
+  return `'${inner.replace(/[\u007f-\u009f\u2028\u2029\ud800-\udfff\ufeff\u202a-\u202e\u2066-\u2069]/g, escapeUnit)}'`;
 }
 
 /** Text for the rest of a `//` line or a doc comment: one line, nothing that ends the comment. */
 export function commentText(text: string): string {
-  const oneLine = text
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff\ufeff]+/g, ' ')
-    .replaceAll('*/', '* /');
+  // Control, format (bidirectional overrides among them), line separators, halves of surrogate pairs.
+  const oneLine = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+/gu, ' ').replaceAll('*/', '* /');
   return oneLine.length <= 160 ? oneLine : `${oneLine.slice(0, 157)}...`;
 }
 

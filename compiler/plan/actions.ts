@@ -1,7 +1,7 @@
 /** What the tracker has to do for a connection while a thread is alive. */
 import type { Level } from '../analysis/info.ts';
 import type { DataPlan } from './plan.ts';
-import type { Thread } from './threads.ts';
+import { endsUnknown, type Thread } from './threads.ts';
 
 /** Names of the tracker's actions; numbers are in runtime/conntrack/layout.ts. */
 export const ACTION_NAMES = ['UPDATE', 'STREAM', 'PARSE', 'TRACK', 'HANDSHAKE'] as const;
@@ -22,7 +22,7 @@ export function actionsOf(thread: Thread, data: readonly DataPlan[]): readonly A
   if (!thread.waits && thread.level === 'InL4Conn') actions.add('UPDATE');
   if (!thread.waits && thread.level === 'InL4Stream') actions.add('STREAM');
   if (thread.level === 'L4EndHshk') actions.add('HANDSHAKE');
-  if (thread.level === 'L4Terminated') actions.add('TRACK');
+  if (thread.level === 'L4Terminated' || endsUnknown(thread)) actions.add('TRACK');
   for (const { type, threads } of data) {
     if (!threads.includes(thread)) continue;
     for (const level of type.updates.flatMap((u) => u.levels)) {

@@ -17,6 +17,7 @@ import { presenceOf, type World } from './presence.ts';
 import {
   concerns,
   couldHoldUnseen,
+  endsUnknown,
   holdsUnder,
   type Start,
   type Step,
@@ -143,11 +144,11 @@ export function planProgram(
     discovery: discoveryOf(table, threads, probed),
     sessions: sessionsOf(table, threads, probed, world),
     streams: streamsOf(threads, world),
-    ends: endsOf(threads, probed),
+    ends: endsOf(table, threads, probed),
     actions: new Map(threads.map((thread) => [thread, actionsOf(thread, data)])),
     data,
     keptSessions: keptSessionsOf(program, deliveries, world),
-    settled: settledOf(threads),
+    settled: settledOf(threads, deliveries),
     flowRules: flowRules(
       filterPatterns,
       deliveries.some((d) => d.level === 'Packet'),
@@ -254,13 +255,15 @@ function streamsOf(threads: readonly Thread[], world: World): StreamPlan[] {
     }));
 }
 
-function endsOf(threads: readonly Thread[], probed: readonly ProtocolDef[]): EndPlan[] {
+function endsOf(table: ThreadTable, threads: readonly Thread[], probed: readonly ProtocolDef[]): EndPlan[] {
   const ends: EndPlan[] = [];
   for (const thread of threads) {
+    if (endsUnknown(thread)) ends.push({ thread, under: undefined });
     if (thread.level !== 'L4Terminated' || thread.disappointed) continue;
     if (!thread.waits) ends.push({ thread, under: undefined });
     else if (couldHoldUnseen(thread.rest)) {
-      const all = [...probed, undefined];
+      // Protocols under which the thread would still be waiting; undefined: nothing was recognised before the end.
+      const all = [undefined, ...probed.filter((p) => table.atDiscovery(thread, p).next === thread)];
       const under = all.filter((protocol) => holdsUnder(thread.rest, protocol));
       if (under.length > 0) ends.push({ thread, under: under.length === all.length ? undefined : under });
     }
@@ -298,9 +301,11 @@ function keptSessionsOf(program: TypedProgram, deliveries: readonly Delivery[], 
 }
 
 /** Of one delivery the thread with nothing left to decide makes the others superfluous. */
-function settledOf(threads: readonly Thread[]): ProgramPlan['settled'] {
+function settledOf(threads: readonly Thread[], deliveries: readonly Delivery[]): ProgramPlan['settled'] {
+  const alternatives = (t: Thread): boolean =>
+    deliveries.some((d) => d.subscription === t.subscription && d.level === t.level && d.patterns.length > 1);
   return threads
-    .filter((t) => !t.waits && t.rest.length === 0)
+    .filter((t) => !t.waits && t.rest.length === 0 && alternatives(t))
     .map((winner) => ({
       winner,
       losers: threads.filter((t) => t !== winner && t.subscription === winner.subscription && t.level === winner.level),

@@ -151,6 +151,14 @@ export function couldHoldUnseen(rest: Pattern): boolean {
   return rest.every((literal) => literal.atom.when !== 'session' || !literal.positive);
 }
 
+/**
+ * Threads of L7OnDisc that hold where no protocol was recognised: a connection that ends before that was looked into is
+ * one of those.
+ */
+export function endsUnknown(thread: Thread): boolean {
+  return thread.level === 'L7OnDisc' && thread.waits && holdsUnder(thread.rest, undefined);
+}
+
 /** Threads that are decided and deliver as packets arrive. */
 export function streams(thread: Thread, level: Level): boolean {
   return isStreaming(level) && thread.level === level && !thread.waits;

@@ -1,0 +1,103 @@
+/** What all parts of the emitter share while one module is written. */
+import type { Level } from '../analysis/info.ts';
+import type { TypedSubscription } from '../language/typed.ts';
+import { patternText } from '../plan/atom.ts';
+import type { ProgramPlan } from '../plan/plan.ts';
+import type { Thread } from '../plan/threads.ts';
+import { type Layout, layOut } from './layout.ts';
+import { LiveBits } from './live-bits.ts';
+import { Scope } from './scope.ts';
+import { camelCase, commentText, constantCase, pascalCase } from './text.ts';
+
+/** Names that the templates and the functions of this folder use themselves. */
+const RESERVED =
+  'Actions Core EndReason Handlers Plan Session Subscription actionsOf address addr6 c clear core create error handlers hit live meta now onL4EndHshk onL4FirstPacket onL4Stream onL4Terminated onL7EndHdrs onL7OnDisc onPacket open p packetFilter plan ports proto reason session tracked update value view RECORD_WORDS'.split(
+    ' ',
+  );
+
+/** One subscription with the names it has in the module. */
+export interface Subscriber {
+  readonly index: number;
+  readonly source: TypedSubscription;
+  /** Local function that hands a delivery to the user. */
+  readonly handler: string;
+  /** `handshakes` -> `Handshakes`, unique among subscriptions. */
+  readonly suffix: string;
+  readonly threads: readonly Thread[];
+  /** Names of its delivery functions. */
+  readonly deliver: ReadonlyMap<Level, string>;
+  /** The `when` clause for comments. */
+  readonly text: string;
+}
+
+export interface Context {
+  readonly plan: ProgramPlan;
+  readonly scope: Scope;
+  readonly live: LiveBits;
+  readonly subscribers: readonly Subscriber[];
+  readonly layout: Layout;
+  /** Arrays of sessions kept with their connections, by protocol. */
+  readonly kept: ReadonlyMap<string, string>;
+}
+
+export function makeContext(plan: ProgramPlan): Context {
+  const extraWords = Math.max(0, Math.ceil(plan.threads.length / 32) - 1);
+  const locals = [...plan.parsers.map((p) => p.name), ...['live', 'hit'].flatMap((n) => numbered(n, extraWords))];
+  const scope = new Scope([...RESERVED, ...locals]);
+  const { subscriptions } = plan.program;
+  const suffixes = uniqueSuffixes(subscriptions.map((s) => s.name));
+  const live = new LiveBits(plan.threads, nameThreads(plan, suffixes, scope), (t) => threadComment(t, plan));
+  const subscribers = subscriptions.map((source, index): Subscriber => {
+    const imported = source.callback;
+    return {
+      index,
+      source,
+      handler: imported === undefined ? scope.names.take(source.name) : scope.value(imported.module, imported.name),
+      suffix: suffixes[index] ?? '',
+      threads: plan.threads.filter((t) => t.subscription === index),
+      deliver: deliverNames(source.levels, suffixes[index] ?? '', scope),
+      text: commentText(source.text === '' ? 'everything' : source.text),
+    };
+  });
+  const kept = plan.keptSessions.map((p) => [p.name, scope.names.take(camelCase('kept', p.name))] as const);
+  return { plan, scope, live, subscribers, layout: layOut(plan, extraWords, scope), kept: new Map(kept) };
+}
+
+function deliverNames(levels: readonly Level[], suffix: string, scope: Scope): ReadonlyMap<Level, string> {
+  const name = (level: Level): string => scope.names.take(`deliver${suffix}${levels.length > 1 ? level : ''}`);
+  return new Map(levels.map((level) => [level, name(level)]));
+}
+
+const numbered = (name: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${name}${i + 1}`);
+
+function uniqueSuffixes(names: readonly string[]): readonly string[] {
+  const seen = new Map<string, number>();
+  return names.map((name) => {
+    const suffix = pascalCase(name);
+    const count = (seen.get(suffix) ?? 0) + 1;
+    seen.set(suffix, count);
+    return count === 1 ? suffix : `${suffix}_${count}`;
+  });
+}
+
+/** `T_VIDEO`, with a number where a subscription has several threads. */
+function nameThreads(plan: ProgramPlan, suffixes: readonly string[], scope: Scope): (thread: Thread) => string {
+  const names = new Map<Thread, string>();
+  for (const thread of plan.threads) {
+    const mine = plan.threads.filter((t) => t.subscription === thread.subscription);
+    const levels = new Set(mine.map((t) => t.level));
+    const parts = [`T_${constantCase(suffixes[thread.subscription] ?? '')}`];
+    if (levels.size > 1) parts.push(constantCase(thread.level));
+    const holds = thread.rest.length === 0 && !thread.waits;
+    if (holds && mine.some((t) => t !== thread && t.level === thread.level)) parts.push('HOLDS');
+    names.set(thread, scope.names.take(parts.join('_')));
+  }
+  return (thread) => names.get(thread) ?? '';
+}
+
+function threadComment(thread: Thread, plan: ProgramPlan): string {
+  const name = plan.program.subscriptions[thread.subscription]?.name ?? '';
+  const rest = patternText(thread.rest);
+  const open = thread.rest.length > 0 ? `open: ${rest}` : thread.waits ? 'waits for the application protocol' : 'holds';
+  return commentText(`${name} at ${thread.level}: ${open}${thread.disappointed ? ', not by a session so far' : ''}`);
+}
