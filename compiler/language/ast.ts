@@ -112,7 +112,7 @@ export interface FieldPath {
   readonly span: Span;
 }
 
-/** Canonical operators; aliases (`==`, `eq`, `~`, …) are folded by the grammar, `not contains`/`!contains` likewise. */
+/** Canonical operators; aliases (`==`, `eq`, `~`, …) are folded by the grammar, `!contains` to `not contains` likewise. */
 export type Operator =
   | '='
   | '!='
@@ -125,11 +125,15 @@ export type Operator =
   | 'contains'
   | 'not contains'
   | 'contains any'
+  | 'not contains any'
   | 'matches'
   | 'not matches'
   | 'matches bytes'
+  | 'not matches bytes'
   | 'starts_with'
-  | 'ends_with';
+  | 'not starts_with'
+  | 'ends_with'
+  | 'not ends_with';
 
 export type Value =
   | IntLiteral

@@ -12,8 +12,11 @@ export interface CheckEnvironment {
    * name that is missing from the answer without a diagnostic is reported by the checker as not exported.
    */
   resolveUse(from: string, names: readonly string[]): UseResolution;
-  /** A data type of the library, by the name of its class. */
-  dataType(name: string): DataTypeInfo | undefined;
+  /**
+   * A data type of the library, by the name of its class. For a parameter of an imported callback `seenFrom` is that
+   * callback: the type may also be one that its file declares or imports.
+   */
+  dataType(name: string, seenFrom?: CallbackInfo): DataTypeInfo | undefined;
   /** Names of all data types of the library, for suggestions. */
   dataTypeNames(): readonly string[];
   /** The text of a `lines("file")` file, `path` as written (relative to the filter file); else one sentence why not. */

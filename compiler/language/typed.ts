@@ -50,7 +50,9 @@ export interface ProtocolPredicate {
 
 /**
  * A comparison of one field. Combined and neutral fields (`tcp.port`, `port`, `ip.addr`) are already expanded to `or`s
- * of plain fields; `!=`, `not in`, `not contains` and `not matches` are already `not` over the positive test.
+ * of plain fields. `!=`, `not in`, `not contains` and the like are already `P and not (positive test)`, where P says
+ * that the field's protocol is there: the operator negates the comparison, not the protocol (`not tcp.port = 80` does both).
+ * Fields of access kind `either` never occur. On lists `contains` asks for an equal element and is a `…-in` test.
  */
 export interface FieldPredicate {
   readonly kind: 'field';
