@@ -58,7 +58,7 @@ export const SCHEMA = {
     doc: 'Longest packet of the capture. The reader takes packets of any length.',
   },
 
-  'online.duration': { type: 'number', min: 0.001, max: 1e9, unit: 's', doc: 'The run ends after so many seconds.' },
+  'online.duration': { type: 'number', min: 0.001, max: 2_000_000, unit: 's', doc: 'The run ends after so many seconds.' },
   'online.nb_rxd': {
     type: 'integer',
     min: 32,

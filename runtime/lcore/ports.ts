@@ -36,6 +36,8 @@ export interface LivePorts {
   readonly ports: readonly LivePort[];
   /** What should be known of the devices before the run. */
   readonly notes: readonly string[];
+  /** Lets packets in: call it when the workers are ready. Returns what should be known. */
+  start(): readonly string[];
   stats(port: LivePort): PortStats;
   /** Stops and removes the ports, frees the memories (all workers must be gone) and stops DPDK. */
   close(): void;
@@ -59,7 +61,7 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
   const dataRoom = Math.max(SMALLEST_BUFFER, online.mtu + FRAME_OVERHEAD);
   const slabLength = config.conntrack.max_out_of_order_bytes;
   const pci = ports.flatMap(({ device }) => (device.kind === 'pci' ? [device.address] : []));
-  start(addon, {
+  startEal(addon, {
     config,
     workers: cores.length,
     hugepages: hugepages(),
@@ -93,6 +95,7 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       const name = port.device.kind === 'pci' ? port.device.address : port.device.name;
       const number = plug(addon, port.device, name);
       const info = addon.portInfo(number);
+      opened.push({ name, port: number, driver: info.driver });
       const links_ = links.get(port) ?? [];
       const plan = planQueues(port, info, links_);
       if (plan.note !== undefined) notes.push(plan.note);
@@ -104,9 +107,6 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
           rss: plan.rss,
         }),
       );
-      const promiscuous = attempt(addon, name, undefined, () => addon.portStart(number, online.promiscuous));
-      opened.push({ name, port: number, driver: info.driver });
-      if (online.promiscuous && !promiscuous) notes.push(`${name}: promiscuous mode cannot be switched on`);
       plan.cores.forEach((core, queue) => {
         queuesOf.get(core)?.push({
           port: number,
@@ -123,7 +123,12 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       memory: memories[id] ?? 0,
       queues: queuesOf.get(core) ?? [],
     }));
-    return { workers, ports: opened, notes, stats: ({ port }) => addon.portStats(port), close };
+    const start = () =>
+      opened.flatMap(({ name, port }) => {
+        const promiscuous = attempt(addon, name, undefined, () => addon.portStart(port, online.promiscuous));
+        return online.promiscuous && !promiscuous ? [`${name}: promiscuous mode cannot be switched on`] : [];
+      });
+    return { workers, ports: opened, notes, start, stats: ({ port }) => addon.portStats(port), close };
   } catch (error) {
     try {
       close();
@@ -134,7 +139,7 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
   }
 }
 
-function start(addon: DpdkAddon, needs: Parameters<typeof ealArguments>[0]): void {
+function startEal(addon: DpdkAddon, needs: Parameters<typeof ealArguments>[0]): void {
   const args = ealArguments(needs);
   try {
     addon.ealStart(args);

@@ -118,7 +118,7 @@ init_syn = true
     'main_cor:1 unknown key; did you mean main_core?',
     'nb_rxd:2 unknown key; nb_rxd belongs in [online]',
     'mempool.capacity:4 "many" is not allowed; it must be a whole number of 255 to 1000000 packets',
-    'online.duration:6 -1 is not allowed; it must be a number of 0.001 to 1000000000 s',
+    'online.duration:6 -1 is not allowed; it must be a number of 0.001 to 2000000 s',
     'online.colour:7 unknown key; allowed here: duration, nb_rxd, promiscuous, mtu, hardware_assist, dpdk_supl_args, ports, monitor, prometheus',
     'online.ports[0].device:9 "eth0" is no device; it must be a PCI address (0000:3b:00.0) or a virtual device (net_pcap0,rx_pcap=FILE; net_af_packet0,iface=NAME; net_null0; net_ring0)',
     'online.ports[0].cores:10 [0,0] is not allowed; it must be a list of different core numbers, each 0 to 1023',

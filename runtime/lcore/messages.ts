@@ -1,0 +1,58 @@
+/** What the main thread and its workers tell each other. Packets, connections and sessions never cross. */
+import type { ConnTrackConfig } from '../conntrack/config.ts';
+import type { WorkerPlan } from './ports.ts';
+
+/** A worker's task, its `workerData`. */
+export interface WorkerTask {
+  readonly program: string;
+  readonly plan: WorkerPlan;
+  readonly conntrack: ConnTrackConfig;
+  readonly strict: boolean;
+  /** Words of {@link Control}, shared with the main thread. */
+  readonly control: Int32Array;
+  /** The worker's counters, shared: the main thread may read them at any time. */
+  readonly counters: SharedArrayBuffer;
+}
+
+/** Words of the shared control array; those of a worker follow, at `WORKERS + id`. */
+export const enum Control {
+  /** {@link Phase}. */
+  PHASE = 0,
+  /** From here on: text that a worker has sent and the main thread not yet written, in UTF-16 units. */
+  WORKERS = 1,
+}
+
+export const enum Phase {
+  /** Workers get ready. */
+  SETUP = 0,
+  /** Packets flow. */
+  RUN = 1,
+  /** Workers end their connections and finish. */
+  STOP = 2,
+}
+
+/** What a worker did, sent once at its end. */
+export interface WorkerResult {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly lost: Readonly<Record<string, number>>;
+  readonly delivered: readonly (readonly [subscription: string, lines: number])[];
+  readonly userErrors: readonly (readonly [subscription: string, errors: number])[];
+}
+
+/** A fault that ends the run; `exitCode` is absent for a fault of ours. */
+export interface WorkerFault {
+  readonly message: string;
+  readonly hint?: string;
+  readonly exitCode?: number;
+  readonly stack?: string;
+}
+
+export type WorkerMessage =
+  | { readonly kind: 'ready' }
+  /** Whole lines, each with its newline. */
+  | { readonly kind: 'lines'; readonly text: string }
+  /** Text for the standard error. */
+  | { readonly kind: 'report'; readonly text: string }
+  | { readonly kind: 'done'; readonly result: WorkerResult }
+  | { readonly kind: 'fault'; readonly fault: WorkerFault };

@@ -1,0 +1,67 @@
+/** The end of an online run in a few lines for people: the whole, then each core, then each port. */
+import { summaryText } from '../cli/summary.ts';
+import type { PortStats } from '../source/dpdk.ts';
+import { Counter, createCounters } from '../stats/counters.ts';
+import { lostOf } from './loss.ts';
+import type { WorkerResult } from './messages.ts';
+import type { LivePort, WorkerPlan } from './ports.ts';
+
+export interface OnlineOutcome {
+  readonly workers: readonly { readonly counters: Float64Array; readonly result: WorkerResult | undefined }[];
+  /** In the order of `workers`. */
+  readonly plans: readonly WorkerPlan[];
+  readonly ports: readonly { readonly port: LivePort; readonly stats: PortStats }[];
+  readonly seconds: number;
+  /** Why the run ended before its input did. */
+  readonly stopped: string | undefined;
+}
+
+export function onlineSummary({ workers, plans, ports, seconds, stopped }: OnlineOutcome): string {
+  const counters = createCounters();
+  for (const worker of workers) for (let i = 0; i < Counter.COUNT; i++) counters[i] += worker.counters[i];
+  const results = workers.flatMap(({ result }) => (result === undefined ? [] : [result]));
+  const lost = [...results.map((result) => result.lost), ...ports.map(({ stats }) => lostOf(stats))];
+  const total = summaryText({
+    packets: sum(results.map(({ packets }) => packets)),
+    bytes: sum(results.map(({ bytes }) => bytes)),
+    seconds,
+    counters,
+    delivered: added(results.flatMap(({ delivered }) => delivered)),
+    userErrors: added(results.flatMap(({ userErrors }) => userErrors)),
+    lost: Object.fromEntries(added(lost.flatMap((counts) => Object.entries(counts)))),
+    ...(stopped === undefined ? {} : { stopped }),
+  });
+  const rows: [string, string][] = plans.map((plan, i) => {
+    const own = workers[i]?.counters ?? counters;
+    return [
+      `core ${plan.core}`,
+      list([
+        ['packets', workers[i]?.result?.packets ?? 0],
+        ['filtered', own[Counter.FILTERED_OUT]],
+        ['tracked', own[Counter.TRACKED_PACKETS]],
+        ['connections', own[Counter.CONNS_OPENED]],
+      ]),
+    ];
+  });
+  for (const { port, stats } of ports) {
+    const received: [string, number][] = [['received', stats.ipackets]];
+    rows.push([port.name, list([...received, ...Object.entries(lostOf(stats))])]);
+  }
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return total + rows.map(([label, text]) => `${label.padEnd(width)}  ${text}\n`).join('');
+}
+
+function list(amounts: readonly (readonly [string, number])[]): string {
+  return amounts.map(([name, amount]) => `${name} ${amount.toLocaleString('en-US')}`).join(', ');
+}
+
+function sum(amounts: readonly number[]): number {
+  return amounts.reduce((all, amount) => all + amount, 0);
+}
+
+/** Amounts of the same name added up. */
+function added(amounts: readonly (readonly [string, number])[]): Map<string, number> {
+  const all = new Map<string, number>();
+  for (const [name, amount] of amounts) all.set(name, (all.get(name) ?? 0) + amount);
+  return all;
+}

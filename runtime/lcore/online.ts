@@ -1,0 +1,263 @@
+/**
+ * An online run, as its main thread sees it: ports opened, one pinned worker per receive core, their lines written in
+ * the order they come, loss said as soon as it happens, and a clean end by the end of all captures played, the
+ * configured duration, a signal, or a fault.
+ *
+ * The end: workers are told to stop, end their connections and send what they still have; then ports are stopped and
+ * everything is given back.
+ */
+import { Worker } from 'node:worker_threads';
+import { loadApp } from '../cli/load-app.ts';
+import { listenForStop, SIGNAL_EXIT_CODES } from '../cli/stop.ts';
+import type { Config } from '../config/config.ts';
+import { playedCaptures } from '../config/device.ts';
+import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
+import { ExitCode, InputError, IrisError } from '../errors.ts';
+import { loadDpdk } from '../source/dpdk.ts';
+import { COUNTERS_BYTES, createCounters } from '../stats/counters.ts';
+import { createLossWatch } from './loss.ts';
+import {
+  Control,
+  Phase,
+  type WorkerFault,
+  type WorkerMessage,
+  type WorkerResult,
+  type WorkerTask,
+} from './messages.ts';
+import { onlineSummary } from './online-summary.ts';
+import { acknowledge } from './outbox.ts';
+import { type LivePorts, openPorts } from './ports.ts';
+
+export interface RunSettings {
+  /** File for the lines; undefined: standard output. */
+  readonly out?: string | undefined;
+  /** End at the first exception of user code. */
+  readonly strict: boolean;
+  /** No summary. */
+  readonly quiet: boolean;
+  /** Replaces conntrack.max_connections. */
+  readonly maxConnections?: number | undefined;
+}
+
+/** Time between two looks at the ports' counters. */
+const WATCH_MS = 1000;
+
+/** Runs `program` on the ports of `config` and returns the exit code. Throws IrisError for what the user can mend. */
+export async function runOnline(program: string, config: Config, settings: RunSettings): Promise<number> {
+  const { path } = await loadApp(program);
+  const addon = loadDpdk();
+  const sink = openLineSink(settings.out);
+  const stop = listenForStop();
+  try {
+    const live = openPorts(addon, config);
+    addon.threadPin(config.mainCore);
+    const crew = createCrew(path, config, settings, live, sink);
+    try {
+      await crew.ready;
+      const started = performance.now();
+      for (const note of [...live.notes, ...live.start()]) process.stderr.write(`note: ${note}\n`);
+      crew.enter(Phase.RUN);
+      const stopped = await untilTheEnd(crew, live, config, stop, sink);
+      const seconds = (performance.now() - started) / 1000;
+      crew.enter(Phase.STOP);
+      await crew.gone;
+      sink.close();
+      const stats = live.ports.map((port) => ({ port, stats: live.stats(port) }));
+      if (!settings.quiet) {
+        process.stderr.write(
+          onlineSummary({ workers: crew.workers, plans: live.workers, ports: stats, seconds, stopped }),
+        );
+      }
+      if (crew.fault !== undefined) throw errorOf(crew.fault);
+      throwIfCaptureBroke(config, stats);
+      return stop.signal === undefined ? ExitCode.OK : SIGNAL_EXIT_CODES[stop.signal];
+    } finally {
+      crew.enter(Phase.STOP);
+      await crew.gone;
+      live.close();
+    }
+  } finally {
+    stop.dispose();
+    sink.close();
+  }
+}
+
+/** One worker as the main thread sees it. */
+export interface WorkerState {
+  readonly counters: Float64Array;
+  result: WorkerResult | undefined;
+}
+
+interface Crew {
+  readonly workers: readonly WorkerState[];
+  /** Every worker has loaded the program and opened its queues; rejects with the first fault. */
+  readonly ready: Promise<void>;
+  /** Every worker has sent its result, or one has failed. */
+  readonly done: Promise<void>;
+  /** Every worker thread has ended. */
+  readonly gone: Promise<void>;
+  /** The first fault of a worker. */
+  readonly fault: WorkerFault | undefined;
+  enter(phase: Phase): void;
+}
+
+function createCrew(program: string, config: Config, settings: RunSettings, live: LivePorts, sink: LineSink): Crew {
+  const control = new Int32Array(new SharedArrayBuffer((Control.WORKERS + live.workers.length) * 4));
+  const max_connections = settings.maxConnections ?? config.conntrack.max_connections;
+  const conntrack = { ...config.conntrack, max_connections };
+  let fault: WorkerFault | undefined;
+  const ready = countdown(live.workers.length);
+  const done = countdown(live.workers.length);
+  const gone = countdown(live.workers.length);
+  function fail(problem: WorkerFault): void {
+    fault ??= problem;
+    ready.fail(errorOf(problem));
+    done.finish();
+  }
+
+  const workers = live.workers.map((plan): WorkerState => {
+    const counters = new SharedArrayBuffer(COUNTERS_BYTES);
+    const state: WorkerState = { counters: createCounters(counters), result: undefined };
+    const task: WorkerTask = { program, plan, conntrack, strict: settings.strict, control, counters };
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
+    worker.on('message', (message: WorkerMessage) => {
+      switch (message.kind) {
+        case 'ready':
+          ready.one();
+          break;
+        case 'lines':
+          try {
+            sink.write(message.text);
+          } catch (error) {
+            fail(faultOf(error));
+          }
+          acknowledge(control, plan.id, message.text.length);
+          break;
+        case 'report':
+          process.stderr.write(message.text);
+          break;
+        case 'done':
+          state.result = message.result;
+          done.one();
+          break;
+        case 'fault':
+          fail(message.fault);
+          break;
+      }
+    });
+    worker.on('error', (error) => fail(faultOf(error)));
+    worker.on('exit', () => {
+      if (state.result === undefined) fail({ message: `the worker of core ${plan.core} ended without a word` });
+      gone.one();
+    });
+    return state;
+  });
+
+  return {
+    workers,
+    ready: ready.promise,
+    done: done.promise,
+    gone: gone.promise,
+    get fault() {
+      return fault;
+    },
+    enter(phase) {
+      Atomics.store(control, Control.PHASE, phase);
+      Atomics.notify(control, Control.PHASE);
+    },
+  };
+}
+
+/** A promise that is fulfilled after `count` calls of `one`. */
+function countdown(count: number) {
+  let left = count;
+  let finish = () => {};
+  let fail = (_: unknown) => {};
+  const promise = new Promise<void>((resolve, reject) => {
+    finish = resolve;
+    fail = reject;
+  });
+  // Whoever awaits it later still sees the rejection; until then it is no unhandled one.
+  promise.catch(() => {});
+  return {
+    promise,
+    finish: () => finish(),
+    fail: (error: unknown) => fail(error),
+    one: () => --left === 0 && finish(),
+  };
+}
+
+/** Waits for the first reason to end; returns it in words unless it is the end of the input. */
+async function untilTheEnd(
+  crew: Crew,
+  live: LivePorts,
+  config: Config,
+  stop: ReturnType<typeof listenForStop>,
+  sink: LineSink,
+): Promise<string | undefined> {
+  const losses = createLossWatch(live);
+  const timers: NodeJS.Timeout[] = [];
+  const ends: Promise<string | undefined>[] = [crew.done.then(() => undefined)];
+  if (stop.signal !== undefined) return `by ${stop.signal}`;
+  ends.push(
+    new Promise((resolve) => {
+      stop.onStop = () => resolve(`by ${stop.signal}`);
+    }),
+    new Promise((resolve) => {
+      const watch = setInterval(() => {
+        for (const text of losses.look()) process.stderr.write(`iris: ${text}\n`);
+        sink.flush();
+        if (sink.closedByReader) resolve('the reader of the output went away');
+      }, WATCH_MS);
+      timers.push(watch);
+    }),
+  );
+  const duration = config.online?.duration;
+  if (duration !== undefined) {
+    const words = `after the configured ${duration} s`;
+    ends.push(
+      new Promise((resolve) => {
+        // setTimeout takes at most 2^31 - 1 ms, about 24 days.
+        timers.push(setTimeout(() => resolve(words), Math.min(duration * 1000, 2 ** 31 - 1)));
+      }),
+    );
+  }
+  try {
+    return await Promise.race(ends);
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+    stop.onStop = undefined;
+  }
+}
+
+/** net_pcap counts reads that fail, and goes silent. */
+function throwIfCaptureBroke(
+  config: Config,
+  ports: readonly { readonly port: { readonly name: string }; readonly stats: { readonly ierrors: number } }[],
+): void {
+  for (const { port, stats } of ports) {
+    if (stats.ierrors === 0) continue;
+    const device = config.online?.ports.find(({ device: d }) => d.kind === 'virtual' && d.name === port.name)?.device;
+    const [file] = device === undefined ? [] : playedCaptures(device);
+    if (file === undefined) continue;
+    throw new InputError(file, undefined, 'cannot be read to its end', `iris-run --pcap ${file} names the place`);
+  }
+}
+
+/** What a worker's fault was, as an error that can be printed. */
+function errorOf(fault: WorkerFault): Error {
+  if (fault.exitCode !== undefined) return new IrisError(fault.exitCode as ExitCode, fault.message, fault.hint);
+  const error = new Error(fault.message);
+  if (fault.stack !== undefined) error.stack = fault.stack;
+  return error;
+}
+
+/** An error as it crosses threads, where classes are lost. */
+export function faultOf(error: unknown): WorkerFault {
+  if (error instanceof IrisError) {
+    const { message, hint, exitCode } = error;
+    return hint === undefined ? { message, exitCode } : { message, hint, exitCode };
+  }
+  if (!(error instanceof Error)) return { message: String(error) };
+  return error.stack === undefined ? { message: error.message } : { message: error.message, stack: error.stack };
+}
