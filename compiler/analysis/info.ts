@@ -44,6 +44,8 @@ export interface DataTypeInfo extends Declared {
   readonly columns?: readonly ColumnField[];
   /** `columns`: fields that are other data types and follow the same connection: `declare readonly ends: FiveTuple`. */
   readonly followers?: readonly { readonly name: string; readonly type: string }[];
+  /** `object`: what its constructor takes. */
+  readonly params?: readonly { readonly name: string; readonly type: string; readonly span: Span }[];
   /** `object` with numeric fields only: why its methods could not be compiled into columns, and where. */
   readonly notColumns?: { readonly reason: string; readonly span: Span };
   /** Methods that the tracker calls. */

@@ -1,0 +1,274 @@
+/**
+ * Column compilation: gives the fields of a data type their words in a connection's record, and turns its `@on` methods
+ * into functions over those words. The result is plain data for the emitter.
+ */
+import { ts } from 'ts-morph';
+import type { Span } from '../language/ast.ts';
+import { type Code, type MethodParam, type NamedColumn, primary, Refusal, type Surroundings } from './code.ts';
+import { type ColumnClass, scalarType } from './column-class.ts';
+import { compileBody, localName } from './column-code.ts';
+import type { ColumnField, Level } from './info.ts';
+import { type Interval, join } from './interval.ts';
+import { hasModifier, spanOf } from './modules.ts';
+import { WORDS } from './pdu-members.ts';
+
+/** A field with its place. */
+export interface ColumnLayout extends ColumnField {
+  /** Name of the file-local constant that stands for `word`. */
+  readonly constant: string;
+  /** First word, counted from the record's first; even for f64, whose elements take two words each. */
+  readonly word: number;
+}
+
+/** A function of the generated module, as text: `function pktCountUpdate(c: number, p: number): void { … }`. */
+export interface ColumnFunction {
+  readonly name: string;
+  readonly lines: readonly string[];
+}
+
+/** An `@on` method as the generated module calls it. */
+export interface ColumnUpdate {
+  /** Name of the method in the class. */
+  readonly method: string;
+  /** Name of the generated function; its parameters are `c`, and `p` where it looks at the packet. */
+  readonly call: string;
+  readonly levels: readonly Level[];
+  readonly usesPacket: boolean;
+}
+
+export interface CompiledColumns {
+  readonly typeName: string;
+  readonly columns: readonly ColumnLayout[];
+  /** First word after the columns. */
+  readonly end: number;
+  /** Statements that set the initial values, over `rec`, `recF` and `c`. */
+  readonly open: readonly string[];
+  readonly updates: readonly ColumnUpdate[];
+  readonly functions: readonly ColumnFunction[];
+  /** Constants that `open` and `functions` name, columns excepted: words of packet rows and records. */
+  readonly words: readonly { readonly name: string; readonly value: number }[];
+  /** Fields that are other data types, which the columnView points at the same connection. */
+  readonly followers: readonly { readonly name: string; readonly type: string }[];
+}
+
+/** Why a class cannot be compiled, and where. */
+export interface ColumnsRefused {
+  readonly reason: string;
+  readonly span: Span;
+}
+
+export interface ColumnOptions {
+  /** First word free in the record. */
+  readonly base: number;
+  /** Gives a file-local name that is still free, like the wanted one. */
+  claim(wanted: string): string;
+}
+
+/** Names that generated functions have as parameters or close over. */
+const CLOSED_OVER = ['c', 'p', 'rec', 'recF', 'pkt', 'pktF', 'core', 'handlers', 'Math', 'Number', 'Boolean'];
+
+export function compileColumns(source: ColumnClass, options: ColumnOptions): CompiledColumns | ColumnsRefused {
+  const { columns, end } = layOut(source, options);
+  try {
+    const { updates, functions, words } = compileMethods(source, columns, options);
+    const { name: typeName, followers } = source;
+    return { typeName, columns, end, open: columns.flatMap(initialise), updates, functions, words, followers };
+  } catch (error) {
+    if (error instanceof Refusal) return { reason: error.reason, span: spanOf(error.node) };
+    throw error;
+  }
+}
+
+function layOut(source: ColumnClass, { base, claim }: ColumnOptions): { columns: ColumnLayout[]; end: number } {
+  let word = base;
+  const columns = source.fields.map((field): ColumnLayout => {
+    if (field.type === 'f64' && word % 2 !== 0) word++;
+    const at = word;
+    word += field.length * (field.type === 'f64' ? 2 : 1);
+    const wanted = `${constantCase(source.name)}_${constantCase(field.name)}`;
+    return { ...field, constant: claim(Object.hasOwn(WORDS, wanted) ? `${wanted}_` : wanted), word: at };
+  });
+  return { columns, end: word };
+}
+
+function initialise(column: ColumnLayout): string[] {
+  const { type, constant, length } = column;
+  const wrapped = type === 'u8' ? column.initial & 0xff : type === 'u16' ? column.initial & 0xffff : column.initial;
+  const value = Object.is(wrapped, -0) ? '-0' : String(wrapped);
+  const at = (i: number): string => {
+    if (type !== 'f64') return i === 0 ? `rec[c + ${constant}]` : `rec[c + ${constant} + ${i}]`;
+    return i === 0 ? `recF[(c + ${constant}) >> 1]` : `recF[((c + ${constant}) >> 1) + ${i}]`;
+  };
+  if (length <= 4) return Array.from({ length }, (_, i) => `${at(i)} = ${value}`);
+  const body = type === 'f64' ? `recF[((c + ${constant}) >> 1) + i]` : `rec[c + ${constant} + i]`;
+  return [`for (let i = 0; i < ${length}; i++) ${body} = ${value}`];
+}
+
+type Method = ts.MethodDeclaration | ts.GetAccessorDeclaration;
+
+interface Helper {
+  readonly function: string;
+  readonly method: Method;
+  /** Bounds of what is passed, over all calls; undefined: not known. */
+  bounds: (Interval | undefined)[] | undefined;
+}
+
+/** Rounds after which bounds of a helper's parameters that still grow are given up. */
+const MOST_ROUNDS = 6;
+
+function compileMethods(
+  source: ColumnClass,
+  columns: readonly ColumnLayout[],
+  { claim }: ColumnOptions,
+): Pick<CompiledColumns, 'updates' | 'functions' | 'words'> {
+  const prefix = source.name.charAt(0).toLowerCase() + source.name.slice(1);
+  const calls = source.updates.map((update) => claim(prefix + pascalCase(update.name)));
+  const helpers = new Map<string, Helper>();
+  const byName = new Map<string, NamedColumn>(columns.map((column) => [column.name, column]));
+
+  for (let round = 0; ; round++) {
+    // Compiled anew until no call widens the bounds of a helper's parameters.
+    const pass = compilePass(round);
+    if (!pass.widened) return pass.result;
+  }
+
+  function compilePass(round: number): {
+    widened: boolean;
+    result: Pick<CompiledColumns, 'updates' | 'functions' | 'words'>;
+  } {
+    const words = new Set<string>();
+    const functions = new Map<string, ColumnFunction & { readonly usesPacket: boolean }>();
+    const open: string[] = [];
+    let widened = false;
+
+    const updates = source.updates.map((update, i): ColumnUpdate => {
+      const method = source.methods.get(update.name);
+      if (method === undefined) throw new Refusal(source.node, `\`${update.name}\` has no plain name`);
+      const { usesPacket } = emit(calls[i], method, undefined);
+      return { method: update.name, call: calls[i], levels: update.levels, usesPacket };
+    });
+    const result = {
+      updates,
+      functions: [...functions.values()].map(({ name, lines }) => ({ name, lines })),
+      words: [...words].sort().map((name) => ({ name, value: WORDS[name] })),
+    };
+    return { widened, result };
+
+    /** Compiles one method under a name, once per pass; helpers it calls come before it. */
+    function emit(name: string, method: Method, helper: Helper | undefined): { readonly usesPacket: boolean } {
+      const done = functions.get(name);
+      if (done !== undefined) return done;
+      if (open.includes(name)) throw new Refusal(method, `\`${method.name.getText()}\` calls itself`);
+      if (method.body === undefined) throw new Refusal(method, 'a method without a body is not compiled');
+      if (isSpecial(method)) throw new Refusal(method, 'async methods and generators are not compiled');
+      open.push(name);
+      let usesPacket = false;
+      const around: Surroundings = {
+        modules: source.modules,
+        module: source.module,
+        columns: byName,
+        reserved: new Set([
+          ...CLOSED_OVER,
+          ...Object.keys(WORDS),
+          ...columns.map((column) => column.constant),
+          ...calls,
+          ...[...helpers.values()].map((one) => one.function),
+        ]),
+        use(word) {
+          if (!Object.hasOwn(WORDS, word)) return;
+          words.add(word);
+          if (word.startsWith('PKT_')) usesPacket = true;
+        },
+        call(node, member, args, getter) {
+          const called = helperFor(node, member, getter);
+          const passed = args.filter((arg) => arg !== 'pdu');
+          widen(called, passed);
+          const inner = emit(called.function, called.method, called);
+          if (inner.usesPacket) usesPacket = true;
+          const texts = ['c', ...(inner.usesPacket ? ['p'] : []), ...passed.map((arg) => arg.text)];
+          const flag = called.method.type?.kind === ts.SyntaxKind.BooleanKeyword;
+          return primary(`${called.function}(${texts.join(', ')})`, flag ? 'bool' : 'number');
+        },
+      };
+      const params = methodParams(source, method, helper);
+      const lines = compileBody(around, params, method.body, helper !== undefined);
+      const values = params.filter((param) => !param.pdu);
+      const list = [
+        'c: number',
+        ...(usesPacket ? ['p: number'] : []),
+        ...values.map(
+          (param) => `${localName(param.name, around.reserved)}: ${param.kind === 'bool' ? 'boolean' : 'number'}`,
+        ),
+      ];
+      const returned = helper === undefined ? ': void' : '';
+      functions.set(name, {
+        name,
+        usesPacket,
+        lines: [`function ${name}(${list.join(', ')})${returned} {`, ...lines.map((line) => `  ${line}`), '}'],
+      });
+      open.pop();
+      return { usesPacket };
+    }
+
+    function widen(helper: Helper, passed: readonly Code[]): void {
+      const before = helper.bounds;
+      const after = passed.map((arg, i) => {
+        if (before === undefined) return arg.interval;
+        const wider = join(before[i], arg.interval);
+        return round < MOST_ROUNDS ? wider : before[i] === wider ? wider : undefined;
+      });
+      const same = before?.every((one, i) => one?.low === after[i]?.low && one?.high === after[i]?.high) ?? false;
+      if (same) return;
+      helper.bounds = after;
+      widened = true;
+    }
+  }
+
+  function helperFor(node: ts.Node, name: string, getter: boolean): Helper {
+    const known = helpers.get(name);
+    if (known !== undefined) return known;
+    const method: Method | undefined = getter ? source.getters.get(name) : source.methods.get(name);
+    if (method === undefined) throw new Refusal(node, `\`this.${name}\` is not known to the compiler`);
+    const helper: Helper = { function: claim(prefix + pascalCase(name)), method, bounds: undefined };
+    helpers.set(name, helper);
+    return helper;
+  }
+}
+
+function methodParams({ modules, module }: ColumnClass, method: Method, helper: Helper | undefined): MethodParam[] {
+  let value = 0;
+  return method.parameters.map((param): MethodParam => {
+    if (!ts.isIdentifier(param.name) || param.initializer || param.questionToken || param.dotDotDotToken) {
+      throw new Refusal(param, 'this kind of parameter is not compiled');
+    }
+    const name = param.name.text;
+    if (isPdu(modules, module, param.type)) return { name, pdu: true };
+    const type = param.type === undefined ? undefined : scalarType(modules, module, param.type, '');
+    if (helper === undefined || type === undefined) {
+      throw new Refusal(param, `\`${name}\` is not a packet${helper === undefined ? '' : ', a number or a flag'}`);
+    }
+    return { name, pdu: false, kind: type === 'bool' ? 'bool' : 'number', interval: helper.bounds?.[value++] };
+  });
+}
+
+function isPdu(modules: ColumnClass['modules'], module: ColumnClass['module'], type: ts.TypeNode | undefined): boolean {
+  if (type === undefined || !ts.isTypeReferenceNode(type) || !ts.isIdentifier(type.typeName)) return false;
+  const resolved = modules.resolve(module, type.typeName.text);
+  return resolved?.module.builtIn === true && resolved.name === 'L4Pdu';
+}
+
+function isSpecial(method: Method): boolean {
+  const generator = ts.isMethodDeclaration(method) && method.asteriskToken !== undefined;
+  return generator || hasModifier(method, ts.SyntaxKind.AsyncKeyword);
+}
+
+/** `maxGaps` -> `MAX_GAPS` */
+function constantCase(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
+    .toUpperCase();
+}
+function pascalCase(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}

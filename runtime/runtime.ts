@@ -1,0 +1,56 @@
+/**
+ * The public entry `iris-ts/runtime`: what generated modules and users' TypeScript files import. The compiler reads the
+ * built-in data types by following these exports, so a new one is listed here and nowhere else.
+ */
+
+// Data types.
+export { L4Pdu } from './conntrack/l4-pdu.ts';
+// What generated modules link against.
+export type { EndReason } from './conntrack/layout.ts';
+export type { CoreId, FilterStr, StateTransition } from './datatypes/context.ts';
+export type { Session } from './protocols/contract.ts';
+export { TlsHandshake } from './protocols/tls/handshake.ts';
+export { type Column, type ColumnView, columnView, keep } from './subscription/column-view.ts';
+export type {
+  Actions,
+  Core,
+  FlowRule,
+  Plan,
+  Subscription,
+  SubscriptionModule,
+  Trackable,
+} from './subscription/contract.ts';
+// What users write with.
+export {
+  Accept,
+  type App,
+  type bool,
+  Continue,
+  type Create,
+  callback,
+  Drop,
+  datatype,
+  defineApp,
+  type f64,
+  filter,
+  type i32,
+  type Level,
+  on,
+  type u8,
+  type u16,
+  type u32,
+  type Verdict,
+} from './subscription/decorators.ts';
+export {
+  anyElement,
+  type BytesTest,
+  bytesContains,
+  bytesIn,
+  bytesMatcher,
+  type TextTest,
+  textContains,
+  textEnds,
+  textIn,
+  textMatcher,
+  textStarts,
+} from './subscription/matchers.ts';
