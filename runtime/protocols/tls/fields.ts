@@ -1,21 +1,9 @@
 /** The catalog's entry of TLS: what a filter can ask of a handshake, and what a delivered handshake prints. */
 import { ProtocolNumber } from '../contract.ts';
-import type { FieldDef, FieldType, ProtocolDef } from '../field.ts';
+import type { FieldDef, ProtocolDef } from '../field.ts';
+import { sessionField } from '../session-field.ts';
 import { CIPHER_SUITES } from './cipher-suites.ts';
 import { COMPRESSION_METHODS, EC_POINT_FORMATS, EXTENSIONS, GROUPS, SIGNATURE_SCHEMES, VERSIONS } from './names.ts';
-
-function field(
-  name: string,
-  property: string,
-  type: FieldType,
-  doc: string,
-  source: string,
-  names?: Readonly<Record<string, number>>,
-  max?: number,
-): FieldDef {
-  const def: FieldDef = { name, type, scope: 'session', access: { kind: 'session', property }, doc, source };
-  return { ...def, ...(names && { names }), ...(max !== undefined && { max }) };
-}
 
 const JA3 = 'github.com/salesforce/ja3';
 const CERTIFICATE = 'RFC 5246 section 7.4.2, RFC 5280 section 4.1.2';
@@ -25,193 +13,155 @@ const CERTIFICATE = 'RFC 5246 section 7.4.2, RFC 5280 section 4.1.2';
  * ClientHello and ServerHello (RFC 8446 section 4.1.4).
  */
 export const TLS_FIELDS: readonly FieldDef[] = [
-  field('sni', 'sni', 'text', 'Host name the client asks for, as sent.', 'RFC 6066 section 3'),
-  field(
-    'version',
+  sessionField('sni', 'text', 'Host name the client asks for, as sent.', 'RFC 6066 section 3'),
+  sessionField(
     'version',
     'u16',
     'Version the server chose: its supported_versions extension, else its legacy version. Absent before a ServerHello.',
     'RFC 8446 section 4.2.1',
-    VERSIONS,
+    { names: VERSIONS },
   ),
-  field(
+  sessionField(
     'client_version',
-    'clientVersion',
     'u16',
     'Legacy version field of the ClientHello; at most TLSv1.2 even where the client offers more.',
     'RFC 8446 section 4.1.2',
-    VERSIONS,
+    { names: VERSIONS },
   ),
-  field(
+  sessionField(
     'client_supported_versions',
-    'clientSupportedVersions',
     'u16[]',
     "Versions of the client's supported_versions extension, in its order of preference.",
     'RFC 8446 section 4.2.1',
-    VERSIONS,
+    { names: VERSIONS },
   ),
-  field(
-    'server_version',
-    'serverVersion',
-    'u16',
-    'Legacy version field of the ServerHello.',
-    'RFC 8446 section 4.1.3',
-    VERSIONS,
-  ),
-  field(
+  sessionField('server_version', 'u16', 'Legacy version field of the ServerHello.', 'RFC 8446 section 4.1.3', {
+    names: VERSIONS,
+  }),
+  sessionField(
     'client_random',
-    'clientRandom',
     'bytes',
     'The 32 random bytes of the ClientHello; the challenge of an SSLv2 one.',
     'RFC 8446 section 4.1.2',
   ),
-  field('server_random', 'serverRandom', 'bytes', 'The 32 random bytes of the ServerHello.', 'RFC 8446 section 4.1.3'),
-  field(
+  sessionField('server_random', 'bytes', 'The 32 random bytes of the ServerHello.', 'RFC 8446 section 4.1.3'),
+  sessionField(
     'client_ciphers',
-    'clientCiphers',
     'u16[]',
     'Cipher suites the client offers, in its order of preference, GREASE included.',
     'RFC 8446 section 4.1.2',
-    CIPHER_SUITES,
+    { names: CIPHER_SUITES },
   ),
-  field('cipher', 'cipher', 'u16', 'Cipher suite the server chose.', 'RFC 8446 section 4.1.3', CIPHER_SUITES),
-  field(
+  sessionField('cipher', 'u16', 'Cipher suite the server chose.', 'RFC 8446 section 4.1.3', { names: CIPHER_SUITES }),
+  sessionField(
     'client_compression_algs',
-    'clientCompressionAlgs',
     'u16[]',
     'Compression methods the client offers.',
     'RFC 5246 section 7.4.1.2, RFC 3749',
-    COMPRESSION_METHODS,
-    255,
+    { names: COMPRESSION_METHODS, max: 255 },
   ),
-  field(
-    'compression_alg',
-    'compressionAlg',
-    'u8',
-    'Compression method the server chose.',
-    'RFC 5246 section 7.4.1.3, RFC 3749',
-    COMPRESSION_METHODS,
-  ),
-  field(
+  sessionField('compression_alg', 'u8', 'Compression method the server chose.', 'RFC 5246 section 7.4.1.3, RFC 3749', {
+    names: COMPRESSION_METHODS,
+  }),
+  sessionField(
     'client_alpn_protocols',
-    'clientAlpnProtocols',
     'text[]',
     'Application protocols the client offers, in its order of preference.',
     'RFC 7301 section 3.1',
   ),
-  field(
-    'alpn',
+  sessionField(
     'alpn',
     'text',
     'Application protocol the server chose, where that is in clear (up to TLSv1.2).',
     'RFC 7301 section 3.1',
   ),
-  field(
-    'client_signature_algs',
-    'clientSignatureAlgs',
-    'u16[]',
-    'Signature algorithms the client accepts.',
-    'RFC 8446 section 4.2.3',
-    SIGNATURE_SCHEMES,
-  ),
-  field(
+  sessionField('client_signature_algs', 'u16[]', 'Signature algorithms the client accepts.', 'RFC 8446 section 4.2.3', {
+    names: SIGNATURE_SCHEMES,
+  }),
+  sessionField(
     'client_groups',
-    'clientGroups',
     'u16[]',
     'Key exchange groups (curves) the client supports, GREASE included.',
     'RFC 8446 section 4.2.7',
-    GROUPS,
+    { names: GROUPS },
   ),
-  field(
+  sessionField(
     'client_ec_point_formats',
-    'clientEcPointFormats',
     'u16[]',
     'Elliptic curve point formats the client supports.',
     'RFC 8422 section 5.1.2',
-    EC_POINT_FORMATS,
-    255,
+    { names: EC_POINT_FORMATS, max: 255 },
   ),
-  field(
+  sessionField(
     'client_key_shares',
-    'clientKeyShares',
     'u16[]',
     'Groups for which the client sent a key share, GREASE included.',
     'RFC 8446 section 4.2.8',
-    GROUPS,
+    { names: GROUPS },
   ),
-  field(
+  sessionField(
     'server_key_share',
-    'serverKeyShare',
     'u16',
     'Group of the key share of the ServerHello, or the one a HelloRetryRequest asks for when nothing followed.',
     'RFC 8446 section 4.2.8',
-    GROUPS,
+    { names: GROUPS },
   ),
-  field(
+  sessionField(
     'client_extensions',
-    'clientExtensions',
     'u16[]',
     'Types of the extensions of the ClientHello, in order, GREASE included.',
     'RFC 8446 section 4.2',
-    EXTENSIONS,
+    { names: EXTENSIONS },
   ),
-  field(
+  sessionField(
     'server_extensions',
-    'serverExtensions',
     'u16[]',
     'Types of the extensions of the ServerHello, in order.',
     'RFC 8446 section 4.2',
-    EXTENSIONS,
+    { names: EXTENSIONS },
   ),
-  field(
+  sessionField(
     'server_cert_subject',
-    'serverCertSubject',
     'text',
     "Subject of the server's own certificate, as CN=…,O=…,C=… (RFC 4514). In clear up to TLSv1.2.",
     CERTIFICATE,
   ),
-  field('server_cert_issuer', 'serverCertIssuer', 'text', "Issuer of the server's own certificate.", CERTIFICATE),
-  field(
+  sessionField('server_cert_issuer', 'text', "Issuer of the server's own certificate.", CERTIFICATE),
+  sessionField(
     'server_cert_names',
-    'serverCertNames',
     'text[]',
     "DNS names the server's own certificate is valid for (subjectAltName).",
     'RFC 5280 section 4.2.1.6',
   ),
-  field(
+  sessionField(
     'server_cert_chain',
-    'serverCertChain',
     'text[]',
     'Subjects of the certificates the server sent, its own first.',
     CERTIFICATE,
   ),
-  field(
+  sessionField(
     'client_cert_subject',
-    'clientCertSubject',
     'text',
     "Subject of the client's own certificate, where it was asked for one.",
     CERTIFICATE,
   ),
-  field('client_cert_issuer', 'clientCertIssuer', 'text', "Issuer of the client's own certificate.", CERTIFICATE),
-  field(
+  sessionField('client_cert_issuer', 'text', "Issuer of the client's own certificate.", CERTIFICATE),
+  sessionField(
     'client_cert_chain',
-    'clientCertChain',
     'text[]',
     'Subjects of the certificates the client sent, its own first.',
     CERTIFICATE,
   ),
-  field(
+  sessionField(
     'ja3_str',
-    'ja3Str',
     'text',
     'JA3 before hashing: version, ciphers, extensions, groups and point formats of the ClientHello, without GREASE.',
     JA3,
   ),
-  field('ja3_hash', 'ja3Hash', 'text', 'MD5 of ja3_str, in hex.', JA3),
-  field('ja3s_str', 'ja3sStr', 'text', 'JA3S before hashing: version, cipher and extensions of the ServerHello.', JA3),
-  field('ja3s_hash', 'ja3sHash', 'text', 'MD5 of ja3s_str, in hex.', JA3),
-  field(
-    'ja4',
+  sessionField('ja3_hash', 'text', 'MD5 of ja3_str, in hex.', JA3),
+  sessionField('ja3s_str', 'text', 'JA3S before hashing: version, cipher and extensions of the ServerHello.', JA3),
+  sessionField('ja3s_hash', 'text', 'MD5 of ja3s_str, in hex.', JA3),
+  sessionField(
     'ja4',
     'text',
     'JA4 fingerprint of the client: t13d1516h2_8daaf6152771_e5627efa2ab1.',

@@ -1,8 +1,7 @@
 /** The session of TLS: what client and server said of themselves before they went dark. */
 import { datatype } from '../../subscription/decorators.ts';
-import { hexOf } from '../bytes.ts';
 import { ProtocolNumber, type Session } from '../contract.ts';
-import type { FieldDef } from '../field.ts';
+import { sessionJson } from '../session-json.ts';
 import { type CertificateNames, certificateNames, certificatesOf } from './certificates.ts';
 import { TLS_FIELDS } from './fields.ts';
 import { ja3sText, ja3Text, ja4, md5 } from './fingerprints.ts';
@@ -166,35 +165,6 @@ export class TlsHandshake implements Session {
 
   /** The fields of the catalog that have a value, by their names there; numbers that have names by name. */
   toJSON(): Record<string, unknown> {
-    const record: Record<string, unknown> = {};
-    for (const field of TLS_FIELDS) {
-      if (field.access.kind !== 'session') continue;
-      const value = printed(field, this[field.access.property as keyof this]);
-      if (value !== undefined) record[field.name] = value;
-    }
-    return record;
+    return sessionJson(this, TLS_FIELDS);
   }
-}
-
-/** Names of a table's numbers. */
-const namesByTable = new Map<Readonly<Record<string, number>>, Map<number, string>>();
-
-/** The name a number has in a table, else `0x` and four hex digits. */
-function nameOfNumber(table: Readonly<Record<string, number>>, value: number): string {
-  let names = namesByTable.get(table);
-  if (names === undefined) {
-    names = new Map(Object.entries(table).map(([name, number]) => [number, name]));
-    namesByTable.set(table, names);
-  }
-  return names.get(value) ?? `0x${value.toString(16).padStart(4, '0')}`;
-}
-
-/** A field's value as it stands in JSON, or undefined where there is none. */
-function printed(field: FieldDef, value: unknown): unknown {
-  const named = (n: number) => (field.names ? nameOfNumber(field.names, n) : n);
-  if (typeof value === 'number') return named(value);
-  if (value instanceof Uint16Array) return value.length > 0 ? Array.from(value, named) : undefined;
-  if (value instanceof Uint8Array) return hexOf(value);
-  if (Array.isArray(value)) return value.length > 0 ? value : undefined;
-  return value;
 }
