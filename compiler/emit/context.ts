@@ -4,7 +4,7 @@ import type { TypedSubscription } from '../language/typed.ts';
 import { patternText } from '../plan/atom.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import type { Thread } from '../plan/threads.ts';
-import { type Layout, layOut } from './layout.ts';
+import { type ColumnCompiler, type Layout, layOut } from './layout.ts';
 import { LiveBits } from './live-bits.ts';
 import { Scope } from './scope.ts';
 import { camelCase, commentText, constantCase, pascalCase } from './text.ts';
@@ -38,9 +38,11 @@ export interface Context {
   readonly layout: Layout;
   /** Arrays of sessions kept with their connections, by protocol. */
   readonly kept: ReadonlyMap<string, string>;
+  /** A name of the module, taken at the first call and the same at later ones. */
+  claimed(wanted: string): string;
 }
 
-export function makeContext(plan: ProgramPlan): Context {
+export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler): Context {
   const extraWords = Math.max(0, Math.ceil(plan.threads.length / 32) - 1);
   const locals = [...plan.parsers.map((p) => p.name), ...['live', 'hit'].flatMap((n) => numbered(n, extraWords))];
   const scope = new Scope([...RESERVED, ...locals]);
@@ -59,8 +61,22 @@ export function makeContext(plan: ProgramPlan): Context {
       text: commentText(source.text === '' ? 'everything' : source.text),
     };
   });
+  const claims = new Map<string, string>();
+  const claimed = (wanted: string): string => {
+    const name = claims.get(wanted) ?? scope.names.take(wanted);
+    claims.set(wanted, name);
+    return name;
+  };
   const kept = plan.keptSessions.map((p) => [p.name, scope.names.take(camelCase('kept', p.name))] as const);
-  return { plan, scope, live, subscribers, layout: layOut(plan, extraWords, scope), kept: new Map(kept) };
+  return {
+    plan,
+    scope,
+    live,
+    subscribers,
+    layout: layOut(plan, extraWords, scope, compileColumns),
+    kept: new Map(kept),
+    claimed,
+  };
 }
 
 function deliverNames(levels: readonly Level[], suffix: string, scope: Scope): ReadonlyMap<Level, string> {

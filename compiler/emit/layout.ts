@@ -1,22 +1,20 @@
 /** Where a plan's own columns lie in a connection's record: further live bits, then the fields of tracked data types. */
-import { Rec } from '../../runtime/conntrack/layout.ts';
-import type { ColumnField, DataTypeInfo } from '../analysis/info.ts';
-import type { ProgramPlan } from '../plan/plan.ts';
-import type { Scope } from './scope.ts';
-import { camelCase, constantCase } from './text.ts';
 
-export interface PlacedColumn {
-  readonly field: ColumnField;
-  /** First word in the record. */
-  readonly word: number;
-  /** The constant that holds it. */
-  readonly constant: string;
-}
+import { Rec } from '../../runtime/conntrack/layout.ts';
+import type { ColumnOptions, CompiledColumns } from '../analysis/columns.ts';
+import type { DataTypeInfo } from '../analysis/info.ts';
+import type { DataPlan, ProgramPlan } from '../plan/plan.ts';
+import type { Scope } from './scope.ts';
+import { camelCase } from './text.ts';
+
+/** Compiles the methods of a data type of kind `columns` (compiler/analysis/columns.ts). */
+export type ColumnCompiler = (type: DataTypeInfo, options: ColumnOptions) => CompiledColumns;
 
 export interface PlacedType {
+  readonly data: DataPlan;
   readonly type: DataTypeInfo;
-  /** Empty for objects. */
-  readonly columns: readonly PlacedColumn[];
+  /** Absent for objects. */
+  readonly compiled: CompiledColumns | undefined;
   /** The local that holds the flyweight, or the array of instances. */
   readonly local: string;
 }
@@ -31,22 +29,24 @@ export interface Layout {
 
 const LINE_WORDS = 16;
 
-export function layOut(plan: ProgramPlan, extraLiveWords: number, scope: Scope): Layout {
+export function layOut(plan: ProgramPlan, extraLiveWords: number, scope: Scope, compile: ColumnCompiler): Layout {
   let next: number = Rec.PLAN;
   const liveWords = [{ name: scope.number('REC_LIVE'), word: Rec.LIVE as number }];
   for (let i = 1; i <= extraLiveWords; i++) liveWords.push({ name: scope.names.take(`REC_LIVE_${i}`), word: next++ });
-  const types = plan.data.map(({ type }): PlacedType => {
-    const columns: PlacedColumn[] = [];
-    for (const field of type.columns ?? []) {
-      const double = field.type === 'f64';
-      if (double) next += next & 1;
-      const constant = scope.names.take(`${constantCase(type.name)}_${constantCase(field.name)}`);
-      columns.push({ field, word: next, constant });
-      next += field.length * (double ? 2 : 1);
-    }
-    const base = camelCase(type.name);
-    const local = base.charAt(0).toLowerCase() + base.slice(1);
-    return { type, columns, local: scope.names.take(type.kind === 'object' ? `${local}s` : local) };
+  const types = plan.data.map((data): PlacedType => {
+    const { type } = data;
+    const local = scope.names.take(localName(type));
+    if (type.kind === 'object') return { data, type, compiled: undefined, local };
+    const compiled = compile(type, { base: next, claim: (wanted) => scope.names.take(wanted) });
+    next = compiled.end;
+    return { data, type, compiled, local };
   });
   return { recordWords: Math.ceil(next / LINE_WORDS) * LINE_WORDS, liveWords, types };
+}
+
+/** `ConnRecord` -> `connRecord`; the array of instances of an object type is its plural. */
+function localName(type: DataTypeInfo): string {
+  const base = camelCase(type.name);
+  const local = base.charAt(0).toLowerCase() + base.slice(1);
+  return type.kind === 'object' ? `${local}s` : local;
 }

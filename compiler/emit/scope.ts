@@ -1,6 +1,7 @@
 /** What a generated module uses: whatever is asked for here appears at its top, and nothing else. */
 import { Action, ConnMeta, Rec } from '../../runtime/conntrack/layout.ts';
 import { LinkType, Meta, Pkt } from '../../runtime/packet/layout.ts';
+import { WORDS } from '../analysis/pdu-members.ts';
 import { commentText, Names } from './text.ts';
 
 export const RUNTIME = 'iris-ts/runtime';
@@ -76,7 +77,7 @@ export class Scope {
 
   /** `reserved`: names that the templates themselves use. */
   constructor(reserved: readonly string[]) {
-    this.names = new Names([...reserved, ...Object.keys(NUMBERS), ...CORE_MEMBERS]);
+    this.names = new Names([...reserved, ...Object.keys(NUMBERS), ...Object.keys(WORDS), ...CORE_MEMBERS]);
   }
 
   /** A class or function of another module; returns its local name. */
@@ -107,6 +108,11 @@ export class Scope {
   number(name: NumberName): string {
     this.#numbers.set(name, HEX.has(name) ? `0x${NUMBERS[name].toString(16)}` : `${NUMBERS[name]}`);
     return name;
+  }
+
+  /** A number of the layouts that the analysis names. */
+  word(name: string, value: number): void {
+    this.#numbers.set(name, `${value}`);
   }
 
   member(name: CoreMember): string {
@@ -144,9 +150,10 @@ export class Scope {
   }
 
   numbers(): readonly { readonly name: string; readonly value: string }[] {
-    const order = Object.keys(NUMBERS);
+    const order = ['PKT', 'META', 'LINK', 'REC', 'CONN'];
+    const rank = (name: string): number => order.indexOf(name.split('_')[0] ?? '') & 7;
     return [...this.#numbers]
-      .sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))
+      .sort(([a, x], [b, y]) => rank(a) - rank(b) || Number(x) - Number(y) || (a < b ? -1 : 1))
       .map(([name, value]) => ({ name, value }));
   }
 

@@ -139,7 +139,7 @@ function fieldCondition(predicate: FieldPredicate, locals: Locals): Condition {
   const { field, test, protocol } = predicate;
   const { scope } = locals;
   if (field.type === 'ipv6' && test.kind === 'ranges') return ipv6Condition(predicate, test.ranges, locals);
-  const value = valueOf(protocol, field, locals);
+  const value = readValue(protocol, field, locals);
   if (field.type.endsWith('[]')) {
     const element = elementTest(predicate, scope);
     const name = scope.helper(
@@ -193,7 +193,7 @@ function matcherArgument(test: Exclude<Test, { kind: 'ranges' }>): string {
 }
 
 /** Where a value is read. */
-function valueOf(protocol: ProtocolDef, field: FieldDef, locals: Locals): string {
+function readValue(protocol: ProtocolDef, field: FieldDef, locals: Locals): string {
   const { access } = field;
   const { scope, place } = locals;
   if (access.kind === 'session') return `${camelCase(protocol.name)}.${access.property}`;

@@ -46,7 +46,10 @@ function addArms(chain: Chain, code: TreeCode, known: ReadonlySet<string>, arms:
   if (otherwise === undefined || isEmptyNode(otherwise)) return;
   const [only] = otherwise.chains;
   if (otherwise.marks.length === 0 && otherwise.chains.length === 1 && only !== undefined) {
-    if (switchNode(only, code, known) === undefined) return addArms(only, code, known, arms);
+    if (switchNode(only, code, known) === undefined) {
+      addArms(only, code, known, arms);
+      return;
+    }
   }
   arms.push({ head: '} else {', nodes: treeNodes(otherwise, code, known) });
 }

@@ -54,6 +54,8 @@ export interface ModuleView {
   readonly helpers: readonly HelperView[];
   readonly setUp: readonly string[];
   readonly made: readonly HelperView[];
+  /** Flyweights, arrays and handlers. */
+  readonly instances: readonly string[];
   readonly functions: readonly FunctionView[];
   /** Members of what `create` returns. */
   readonly result: string;

@@ -36,12 +36,19 @@ export function mergeRanges(ranges: Ranges): Ranges {
   return out;
 }
 
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
 export function intersectRanges(a: Ranges, b: Ranges): Ranges {
   const out: Range[] = [];
   for (const x of a) {
     for (const y of b) {
-      const low = x.low > y.low ? x.low : y.low;
-      const high = x.high < y.high ? x.high : y.high;
+      const low = larger(x.low, y.low);
+      const high = smaller(x.high, y.high);
       if (low <= high) out.push({ low, high });
     }
   }
