@@ -33,8 +33,8 @@ export const enum Rec {
   RESP_SEQ = 13,
   /** First bits of the plan's decisions ("threads" still alive); plans that need more put them among their columns. */
   LIVE = 14,
-  /** Two 16-bit fields free for the tracker. */
-  SPARE = 15,
+  /** TCP: low 16 bits of the initial sequence numbers, originator's << 16 | responder's. */
+  ISN_LOW = 15,
   /** First word of the plan's columns. */
   PLAN = 16,
 }
@@ -61,9 +61,17 @@ export const enum ConnMeta {
   SECOND = 0x40000,
   /** The connection has ended or was dropped; the record is a tombstone. */
   ENDED = 0x80000,
-  /** L7: probing is over (bit), the protocol's number is in bits 24-31. */
+  /** L7: probing is over (bit), the protocol's number is in bits 24-27. */
   L7_KNOWN = 0x100000,
   L7_PROTO_SHIFT = 24,
+  L7_PROTO_MASK = 0xf,
+  /** How the connection ended ({@link EndReason}), three bits; 0 while it lives and for one that was dropped. */
+  END_SHIFT = 21,
+  END_MASK = 7,
+  /** Payload passed by while no stream was kept: a stream that starts now starts at its first segment. */
+  DATA_PASSED = 0x10000000,
+  /** L7: nothing more can come of parsing, PARSE is not in force whatever the plan says. */
+  L7_DONE = 0x20000000,
 }
 
 /** What the tracker does for a connection's next packets. Generated decision functions return a sum of these. */

@@ -1,0 +1,269 @@
+/**
+ * The application layer of a stream: find out which of the plan's protocols it is, then feed that protocol's parser and
+ * hand on its sessions. Hot while a connection is parsed.
+ *
+ * Probing asks one shared instance of each candidate, which has no state for it; only a connection whose protocol is
+ * known takes a parser from the pool, and gives it back the moment nothing more can come of it.
+ */
+import { Pkt } from '../packet/layout.ts';
+import { Parse, type ParserFactory, Probe, type SessionParser } from '../protocols/contract.ts';
+import { Counter } from '../stats/counters.ts';
+import type { Subscription } from '../subscription/contract.ts';
+import type { ConnTrackConfig } from './config.ts';
+import { Action, ConnMeta, Rec } from './layout.ts';
+import { L7State, Stream } from './stream-layout.ts';
+import type { EngineCore } from './tracker.ts';
+
+export interface AppLayer {
+  /** Whether any of the plan's parsers runs on TCP (else UDP). */
+  wants(tcp: boolean): boolean;
+  /** Stream `s` begins. */
+  open(s: number, tcp: boolean): void;
+  /** The piece that row `row` describes; `lost` bytes are missing before it. */
+  data(c: number, s: number, dir: number, row: number, lost: number): void;
+  /** No parser can take this connection: tell the plan so. */
+  none(c: number): void;
+  /** The connection ends: sessions under way are delivered. */
+  end(c: number, s: number): void;
+  /** Gives back parser and buffers of stream `s`. */
+  release(s: number): void;
+}
+
+/** The first bytes of both directions of a stream whose protocol is not known yet. */
+interface ProbeBuffer {
+  readonly bytes: readonly [Uint8Array, Uint8Array];
+  readonly length: Int32Array;
+  /** Who sent first. */
+  first: number;
+}
+
+export function createAppLayer(
+  core: EngineCore,
+  sub: Subscription,
+  parsers: readonly ParserFactory[],
+  config: ConnTrackConfig,
+  ss: Int32Array,
+): AppLayer {
+  const { pkt, rec, counters } = core;
+  const { bytes } = core.memory;
+  const { onL7OnDisc, onL7EndHdrs } = sub;
+  const probers = parsers.map((factory) => factory.create());
+  const pools: SessionParser[][] = parsers.map(() => []);
+  const masks = (['udp', 'tcp'] as const).map((transport) =>
+    parsers.reduce((mask, factory, i) => (factory.over.includes(transport) ? mask | (1 << i) : mask), 0),
+  );
+  /** By stream number: its parser, or what is kept while there is none. */
+  const active: (SessionParser | undefined)[] = [];
+  const probing: (ProbeBuffer | undefined)[] = [];
+  const freeBuffers: ProbeBuffer[] = [];
+  const most = config.max_probe_bytes;
+
+  function numberOf(s: number): number {
+    return s / Stream.STRIDE;
+  }
+
+  function setActions(c: number, actions: number): void {
+    rec[c + Rec.ACTIONS] = (rec[c + Rec.META] & ConnMeta.L7_DONE) !== 0 ? actions & ~Action.PARSE : actions;
+  }
+
+  function parsing(c: number): boolean {
+    return (rec[c + Rec.ACTIONS] & Action.PARSE) !== 0;
+  }
+
+  /** Nothing more is parsed on this connection. */
+  function done(c: number, s: number): void {
+    rec[c + Rec.META] |= ConnMeta.L7_DONE;
+    rec[c + Rec.ACTIONS] &= ~Action.PARSE;
+    release(s);
+  }
+
+  function release(s: number): void {
+    const n = numberOf(s);
+    const parser = active[n];
+    if (parser !== undefined) {
+      parser.reset();
+      pools[ss[s + Stream.L7_WHICH]].push(parser);
+      active[n] = undefined;
+    }
+    releaseBuffer(n);
+    ss[s + Stream.L7] = L7State.DONE;
+  }
+
+  function releaseBuffer(n: number): void {
+    const buffer = probing[n];
+    if (buffer === undefined) return;
+    freeBuffers.push(buffer);
+    probing[n] = undefined;
+  }
+
+  function none(c: number): void {
+    counters[Counter.L7_UNIDENTIFIED]++;
+    rec[c + Rec.META] |= ConnMeta.L7_KNOWN | ConnMeta.L7_DONE;
+    if (onL7OnDisc !== undefined) setActions(c, onL7OnDisc(c, 0));
+    else rec[c + Rec.ACTIONS] &= ~Action.PARSE;
+  }
+
+  function unidentified(c: number, s: number): void {
+    release(s);
+    none(c);
+  }
+
+  /** Sessions that the parser has ready. */
+  function takeSessions(c: number, parser: SessionParser): void {
+    while (parsing(c)) {
+      const session = parser.take();
+      if (session === null) return;
+      counters[Counter.L7_SESSIONS]++;
+      if (onL7EndHdrs !== undefined) setActions(c, onL7EndHdrs(c, session));
+    }
+  }
+
+  /** What the parser said: sessions, the end. False when the connection is not parsed any more. */
+  function heed(c: number, s: number, parser: SessionParser, said: Parse): boolean {
+    if (said !== Parse.MORE) takeSessions(c, parser);
+    if (said !== Parse.STOP && parsing(c)) return true;
+    done(c, s);
+    return false;
+  }
+
+  function feed(c: number, s: number, fromOrig: boolean, from: Uint8Array, offset: number, length: number): boolean {
+    const parser = active[numberOf(s)];
+    if (parser === undefined) return false;
+    if (length === 0) return true;
+    let said: Parse = Parse.STOP;
+    try {
+      said = parser.parse(fromOrig, from, offset, length);
+    } catch {
+      // A parser must not throw on bytes. If one does, its fault costs this connection only.
+      counters[Counter.L7_FAULTS]++;
+    }
+    return heed(c, s, parser, said);
+  }
+
+  function missing(c: number, s: number, fromOrig: boolean, lost: number): boolean {
+    const parser = active[numberOf(s)];
+    if (parser === undefined) return false;
+    return heed(c, s, parser, parser.gap(fromOrig, lost));
+  }
+
+  /** Parser `which` takes the stream. False when the plan has no use for it. */
+  function identified(c: number, s: number, which: number): boolean {
+    counters[Counter.L7_IDENTIFIED]++;
+    const factory = parsers[which];
+    rec[c + Rec.META] |= ConnMeta.L7_KNOWN | (factory.proto << ConnMeta.L7_PROTO_SHIFT);
+    active[numberOf(s)] = pools[which].pop() ?? factory.create();
+    ss[s + Stream.L7] = L7State.PARSING;
+    ss[s + Stream.L7_WHICH] = which;
+    if (onL7OnDisc !== undefined) setActions(c, onL7OnDisc(c, factory.proto));
+    if (parsing(c)) return true;
+    done(c, s);
+    return false;
+  }
+
+  /** The number of the candidate that knows these first bytes of a direction, or -1; strikes out those that do not. */
+  function ask(s: number, fromOrig: boolean, from: Uint8Array, offset: number, length: number): number {
+    let candidates = ss[s + Stream.L7_WHICH];
+    for (let i = 0; i < probers.length; i++) {
+      if (((candidates >>> i) & 1) === 0) continue;
+      let said: Probe = Probe.NO;
+      try {
+        said = probers[i].probe(fromOrig, from, offset, length);
+      } catch {
+        counters[Counter.L7_FAULTS]++;
+      }
+      if (said === Probe.YES) return i;
+      if (said === Probe.NO) candidates &= ~(1 << i);
+    }
+    ss[s + Stream.L7_WHICH] = candidates;
+    return -1;
+  }
+
+  function bufferOf(n: number, dir: number): ProbeBuffer {
+    const known = probing[n];
+    if (known !== undefined) return known;
+    const buffer = freeBuffers.pop() ?? {
+      bytes: [new Uint8Array(most), new Uint8Array(most)],
+      length: new Int32Array(2),
+      first: dir,
+    };
+    buffer.length.fill(0);
+    buffer.first = dir;
+    probing[n] = buffer;
+    return buffer;
+  }
+
+  function probe(c: number, s: number, dir: number, offset: number, length: number): void {
+    const n = numberOf(s);
+    let buffer = probing[n];
+    let taken = 0;
+    let which: number;
+    if (buffer === undefined || buffer.length[dir] === 0) {
+      which = ask(s, dir === 0, bytes, offset, length);
+    } else {
+      taken = Math.min(length, most - buffer.length[dir]);
+      append(buffer, dir, offset, taken);
+      which = ask(s, dir === 0, buffer.bytes[dir], 0, buffer.length[dir]);
+    }
+    if (which >= 0) {
+      // The parser gets what was kept, in the order of arrival, then the rest of this piece.
+      probing[n] = undefined;
+      let alive = identified(c, s, which);
+      if (buffer !== undefined) {
+        for (const side of [buffer.first, 1 - buffer.first]) {
+          if (alive) alive = feed(c, s, side === 0, buffer.bytes[side], 0, buffer.length[side]);
+        }
+        freeBuffers.push(buffer);
+      }
+      if (alive) feed(c, s, dir === 0, bytes, offset + taken, length - taken);
+      return;
+    }
+    if (ss[s + Stream.L7_WHICH] === 0) {
+      unidentified(c, s);
+      return;
+    }
+    if (taken === 0) {
+      taken = Math.min(length, most);
+      buffer = bufferOf(n, dir);
+      append(buffer, dir, offset, taken);
+    }
+    if (taken < length) unidentified(c, s);
+  }
+
+  function append(buffer: ProbeBuffer, dir: number, offset: number, length: number): void {
+    buffer.bytes[dir].set(bytes.subarray(offset, offset + length), buffer.length[dir]);
+    buffer.length[dir] += length;
+  }
+
+  return {
+    wants: (tcp) => masks[tcp ? 1 : 0] !== 0,
+    open(s, tcp) {
+      ss[s + Stream.L7] = L7State.PROBING;
+      ss[s + Stream.L7_WHICH] = masks[tcp ? 1 : 0];
+    },
+    data(c, s, dir, row, lost) {
+      const offset = pkt[row + Pkt.PAYLOAD];
+      const length = pkt[row + Pkt.CAPPAY];
+      if (ss[s + Stream.L7] === L7State.PARSING) {
+        if (lost > 0 && !missing(c, s, dir === 0, lost)) return;
+        feed(c, s, dir === 0, bytes, offset, length);
+      } else if (ss[s + Stream.L7] === L7State.PROBING) {
+        // Behind a hole there is no telling any more.
+        if (lost > 0) unidentified(c, s);
+        else if (length > 0) probe(c, s, dir, offset, length);
+      }
+    },
+    none,
+    end(c, s) {
+      if (ss[s + Stream.L7] === L7State.PROBING) {
+        unidentified(c, s);
+        return;
+      }
+      const parser = active[numberOf(s)];
+      if (parser === undefined) return;
+      parser.end();
+      takeSessions(c, parser);
+      done(c, s);
+    },
+    release,
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * The streams of one core: which connections have one, the pool of their states, and where their pieces go. A state is
+ * taken when the first payload comes and given back as soon as neither STREAM nor PARSE is in force.
+ */
+import { fragmentSlab } from '../packet/fragments.ts';
+import { Meta, Pkt } from '../packet/layout.ts';
+import { IpProto } from '../packet/transport.ts';
+import type { ParserFactory } from '../protocols/contract.ts';
+import { Counter } from '../stats/counters.ts';
+import type { Subscription } from '../subscription/contract.ts';
+import type { ConnTrackConfig } from './config.ts';
+import { createAppLayer } from './l7.ts';
+import { Action, ConnMeta, Rec } from './layout.ts';
+import { createReassembler } from './reassembly.ts';
+import { Dir, DirFlag, Stream } from './stream-layout.ts';
+import type { EngineCore } from './tracker.ts';
+
+export interface Streams {
+  /** The packet of row `p`, of a connection with STREAM or PARSE in force. */
+  packet(c: number, p: number): void;
+  /** The connection ends: what is kept is delivered, sessions under way too. */
+  end(c: number): void;
+  /** Gives back the connection's stream, if it has one, without a word. */
+  release(c: number): void;
+  /** Skips the holes of one connection that have waited too long at `now`, each at its own deadline. */
+  expireHoles(c: number, now: number): void;
+  /** Skips all holes that have waited too long at `now`. */
+  checkTimeouts(now: number): void;
+}
+
+const STREAMING = Action.STREAM | Action.PARSE;
+
+/**
+ * The streams of `core`; undefined when the plan has no use for any. `unwanted` is told of a connection that lost its
+ * last action to a timeout here, outside its own packets.
+ */
+export function createStreams(
+  core: EngineCore,
+  sub: Subscription,
+  parsers: readonly ParserFactory[],
+  config: ConnTrackConfig,
+  unwanted: (c: number) => void,
+): Streams | undefined {
+  const { pkt, rec, memory, counters } = core;
+  const { onL4Stream } = sub;
+  if (onL4Stream === undefined && sub.onL7OnDisc === undefined && sub.onL7EndHdrs === undefined) return undefined;
+
+  const most = config.max_streams === 0 ? core.maxConnections : config.max_streams;
+  const ss = new Int32Array((most + 1) * Stream.STRIDE);
+  const ssF = new Float64Array(ss.buffer);
+  const free = new Int32Array(most);
+  let freeTop = 0;
+  let next = Stream.STRIDE as number;
+
+  /** Directions with a hole, oldest first: a ring in which each stands at most once. */
+  const holeSlots = 2 ** Math.ceil(Math.log2(most * 2 + 2));
+  const holes = new Int32Array(holeSlots);
+  let holeFirst = 0;
+  let holeLast = 0;
+
+  const l7 = createAppLayer(core, sub, parsers, config, ss);
+  const reassembler = createReassembler(core, config, {
+    ss,
+    ssF,
+    slabOffset: memory.slabOffset,
+    slabBytes: Math.min(config.max_out_of_order_bytes, fragmentSlab(memory).offset - memory.slabOffset),
+    deliver,
+    onHole,
+  });
+
+  function onHole(s: number, dir: number): void {
+    const flags = s + Stream.DIRS + dir * Stream.DIR_STRIDE + Dir.FLAGS;
+    if ((ss[flags] & DirFlag.QUEUED) !== 0) return;
+    ss[flags] |= DirFlag.QUEUED;
+    holes[holeLast] = s | dir;
+    holeLast = (holeLast + 1) & (holeSlots - 1);
+  }
+
+  /** One piece, in order, to those who asked for it. */
+  function deliver(c: number, s: number, dir: number, row: number): void {
+    const lostAt = s + Stream.DIRS + dir * Stream.DIR_STRIDE + Dir.LOST;
+    const lost = ss[lostAt];
+    ss[lostAt] = 0;
+    pkt[row + Pkt.GAP] = lost;
+    const actions = rec[c + Rec.ACTIONS];
+    if ((actions & Action.STREAM) !== 0 && onL4Stream !== undefined) {
+      const asked = onL4Stream(c, row);
+      rec[c + Rec.ACTIONS] = (rec[c + Rec.META] & ConnMeta.L7_DONE) !== 0 ? asked & ~Action.PARSE : asked;
+    }
+    if ((rec[c + Rec.ACTIONS] & Action.PARSE) !== 0) l7.data(c, s, dir, row, lost);
+    if ((rec[c + Rec.ACTIONS] & STREAMING) === 0) release(c);
+  }
+
+  /** A stream for record `c`, or 0 when there are none left: then it is as if nothing could be made of its payload. */
+  function open(c: number, tcp: boolean): number {
+    let s: number;
+    if (freeTop > 0) {
+      s = free[--freeTop];
+    } else if (next < ss.length) {
+      s = next;
+      next += Stream.STRIDE;
+    } else {
+      counters[Counter.STREAMS_REFUSED]++;
+      rec[c + Rec.ACTIONS] &= ~Action.STREAM;
+      if ((rec[c + Rec.ACTIONS] & Action.PARSE) !== 0) l7.none(c);
+      return 0;
+    }
+    // A freed state may still stand in the queue of holes: keep the marks that say so.
+    const queued0 = ss[s + Stream.DIRS + Dir.FLAGS] & DirFlag.QUEUED;
+    const queued1 = ss[s + Stream.DIRS + Stream.DIR_STRIDE + Dir.FLAGS] & DirFlag.QUEUED;
+    for (let word = 0; word < Stream.STRIDE; word++) ss[s + word] = 0;
+    ss[s + Stream.DIRS + Dir.FLAGS] = queued0;
+    ss[s + Stream.DIRS + Stream.DIR_STRIDE + Dir.FLAGS] = queued1;
+    ss[s + Stream.CONN] = c;
+    rec[c + Rec.STREAM] = s;
+    l7.open(s, tcp);
+    return s;
+  }
+
+  function release(c: number): void {
+    const s = rec[c + Rec.STREAM];
+    if (s === 0) return;
+    rec[c + Rec.STREAM] = 0;
+    ss[s + Stream.CONN] = 0;
+    reassembler.clear(s);
+    l7.release(s);
+    free[freeTop++] = s;
+  }
+
+  function settle(c: number): void {
+    if ((rec[c + Rec.ACTIONS] & STREAMING) === 0) release(c);
+    if (rec[c + Rec.ACTIONS] === 0) unwanted(c);
+  }
+
+  return {
+    packet(c, p) {
+      const tcp = (pkt[p + Pkt.META] & Meta.PROTO_MASK) === IpProto.TCP;
+      let s = rec[c + Rec.STREAM];
+      if (s === 0) {
+        if ((rec[c + Rec.ACTIONS] & Action.PARSE) !== 0 && !l7.wants(tcp)) l7.none(c);
+        if (pkt[p + Pkt.PAYLEN] === 0 || (rec[c + Rec.ACTIONS] & STREAMING) === 0) return;
+        s = open(c, tcp);
+        if (s === 0) return;
+      }
+      if (tcp) reassembler.segment(c, s, pkt[p + Pkt.DIR], p);
+      else if (pkt[p + Pkt.PAYLEN] > 0) deliver(c, s, pkt[p + Pkt.DIR], p);
+      if ((rec[c + Rec.ACTIONS] & STREAMING) === 0) release(c);
+    },
+    end(c) {
+      const s = rec[c + Rec.STREAM];
+      if (s !== 0) {
+        reassembler.flush(c, s);
+        if (rec[c + Rec.STREAM] === s && (rec[c + Rec.ACTIONS] & Action.PARSE) !== 0) l7.end(c, s);
+        release(c);
+      } else if ((rec[c + Rec.ACTIONS] & Action.PARSE) !== 0) {
+        l7.none(c);
+      }
+    },
+    release,
+    expireHoles(c, now) {
+      for (let dir = 0; dir < 2; dir++) {
+        const s = rec[c + Rec.STREAM];
+        if (s !== 0) reassembler.expire(c, s, dir, now);
+      }
+    },
+    checkTimeouts(now) {
+      while (holeFirst !== holeLast) {
+        const entry = holes[holeFirst];
+        const dir = entry & 1;
+        const s = entry & ~1;
+        const d = s + Stream.DIRS + dir * Stream.DIR_STRIDE;
+        const open = ss[s + Stream.CONN] !== 0 && ss[d + Dir.HEAD] !== 0;
+        if (open && now <= ssF[(d + Dir.SINCE) >> 1] + config.tcp_reassembly_timeout) return;
+        holeFirst = (holeFirst + 1) & (holeSlots - 1);
+        ss[d + Dir.FLAGS] &= ~DirFlag.QUEUED;
+        if (!open) continue;
+        const c = ss[s + Stream.CONN];
+        reassembler.expire(c, s, dir, now);
+        settle(c);
+      }
+    },
+  };
+}

@@ -1,0 +1,317 @@
+import type { L4Pdu } from '../conntrack/l4-pdu.ts';
+import { datatype, on, type u32 } from '../subscription/decorators.ts';
+import type { FiveTuple, FiveTupleJson } from './five-tuple.ts';
+import type { Lifespan } from './lifespan.ts';
+
+/** What one end of a connection sent, as JSON. */
+export interface EndJson {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly payload_bytes: number;
+  readonly malformed: number;
+  readonly late_start: number;
+  readonly retransmitted: number;
+  readonly content_gaps: number;
+  readonly missed_bytes: number;
+  readonly max_simultaneous_gaps: number;
+}
+
+/** {@link ConnRecord} as JSON. Times in seconds. */
+export interface ConnRecordJson extends FiveTupleJson {
+  readonly start: number;
+  readonly duration: number;
+  readonly second_packet: number | null;
+  readonly longest_silence: number;
+  readonly history: string;
+  readonly ended: string;
+  readonly orig: EndJson;
+  readonly resp: EndJson;
+}
+
+/** Holes remembered at a time, per direction. Of more only number and size are kept, and they count as never filled. */
+const HOLES = 2;
+const MOST_LETTERS = 16;
+
+const TCP = 6;
+const FIN = 1;
+const SYN = 2;
+const RST = 4;
+const ACK = 16;
+/** Letters of the history, as character codes. */
+const A = 65;
+const D = 68;
+const F = 70;
+const H = 72;
+const I = 73;
+const Q = 81;
+const R = 82;
+const S = 83;
+const T = 84;
+const FLIPPED = 94;
+
+/**
+ * A connection in numbers, per direction (index 0: from the originator, 1: from the responder).
+ *
+ * Bytes: `bytes` are those of IP packets, headers included (Zeek's `orig_ip_bytes`); `payloadBytes` are TCP or UDP
+ * payload by the headers, each retransmission counted again. Link-layer headers and padding are in neither.
+ *
+ * History, as Zeek writes it: upper case for the originator, lower case for the responder, each letter once for each, in
+ * the order first seen: `S` SYN, `H` SYN-ACK, `A` ACK without payload, `D` payload, `F` FIN, `R` RST, `T` payload seen
+ * before, `I` FIN with RST, `Q` SYN with FIN or RST; `^` first when the originator was told by a SYN-ACK. UDP: `D` only.
+ *
+ * Content gaps are holes in the sequence numbers that nothing filled, whether lost on the way or not captured; they are
+ * found without reassembly.
+ */
+@datatype
+export class ConnRecord {
+  /** Addresses and ports. */
+  declare readonly fiveTuple: FiveTuple;
+  /** First and last packet's time, and how the connection ended. */
+  declare readonly lifespan: Lifespan;
+
+  // Read or written with every packet: one cache line.
+  /** Bytes of IP packets. */
+  bytes = new Float64Array(2);
+  /** Bytes of payload by the headers, retransmissions included. */
+  payloadBytes = new Float64Array(2);
+  /** Longest time between two packets of either direction, in seconds. */
+  longestSilence = 0;
+  packets = new Uint32Array(2);
+  /** TCP: sequence number expected next. */
+  nextSeq = new Uint32Array(2);
+  /** Letters of the history seen, by their low five bits; bit 0: `nextSeq` is known. */
+  seen = new Uint32Array(2);
+
+  // Rarely touched.
+  /** Time of the second packet, 0 while there is none. */
+  secondTime = 0;
+  /** Bytes of holes that are no longer remembered one by one. */
+  forgottenBytes = new Float64Array(2);
+  forgottenGaps = new Uint32Array(2);
+  /** Packets whose headers promise more bytes than the frame had. */
+  malformed = new Uint32Array(2);
+  /** TCP segments from before the first sequence number seen: the capture began late, or order was lost. */
+  lateStart = new Uint32Array(2);
+  /** TCP segments with payload that had all been seen before. */
+  retransmitted = new Uint32Array(2);
+  /** Most holes open at a time. */
+  maxGaps = new Uint32Array(2);
+  /** First sequence number seen. */
+  baseSeq = new Uint32Array(2);
+  /** The history, four letters a word. */
+  letters = new Uint32Array(4);
+  letterCount: u32 = 0;
+  /** Open holes from sequence number to sequence number, HOLES per direction; empty when both are equal. */
+  holeStart = new Uint32Array(4);
+  holeEnd = new Uint32Array(4);
+
+  @on('InL4Conn')
+  update(pdu: L4Pdu): void {
+    const dir = pdu.dir;
+    const length = pdu.payloadLength;
+    this.packets[dir]++;
+    this.bytes[dir] += pdu.ipLength;
+    this.payloadBytes[dir] += length;
+    if (pdu.sinceLast > this.longestSilence) this.longestSilence = pdu.sinceLast;
+    if (this.packets[0] + this.packets[1] === 2) this.secondTime = pdu.ts;
+    if (pdu.malformed) this.malformed[dir]++;
+    if (pdu.proto === TCP) {
+      const letter = length > 0 ? D : A;
+      if (
+        (pdu.flags & (FIN | SYN | RST)) === 0 &&
+        pdu.seqNo === this.nextSeq[dir] &&
+        ((this.seen[dir] >>> (letter & 31)) & 1) !== 0
+      ) {
+        this.nextSeq[dir] = (pdu.seqNo + length) >>> 0;
+      } else {
+        this.noteFlags(pdu);
+        this.noteSequence(pdu);
+      }
+    } else if (length > 0 && ((this.seen[dir] >>> (D & 31)) & 1) === 0) {
+      this.note(pdu, D);
+    }
+  }
+
+  /** Adds a letter to the history, the first time it comes from this direction. */
+  private note(pdu: L4Pdu, letter: number): void {
+    const dir = pdu.dir;
+    const bit = 1 << (letter & 31);
+    if ((this.seen[dir] & bit) !== 0) return;
+    this.seen[dir] |= bit;
+    const at = this.letterCount;
+    if (at >= MOST_LETTERS) return;
+    const shown = letter === FLIPPED ? letter : letter + dir * 32;
+    this.letters[(at >> 2) & 3] |= shown << ((at & 3) * 8);
+    this.letterCount = at + 1;
+  }
+
+  private noteFlags(pdu: L4Pdu): void {
+    const flags = pdu.flags;
+    const length = pdu.payloadLength;
+    if (this.letterCount === 0 && pdu.dir === 1) this.note(pdu, FLIPPED);
+    if ((flags & SYN) !== 0) {
+      if ((flags & (FIN | RST)) !== 0) this.note(pdu, Q);
+      if ((flags & ACK) !== 0) this.note(pdu, H);
+      else this.note(pdu, S);
+    } else if ((flags & (FIN | RST)) === (FIN | RST)) {
+      this.note(pdu, I);
+    }
+    if (length > 0) this.note(pdu, D);
+    else if ((flags & (SYN | FIN | RST | ACK)) === ACK) this.note(pdu, A);
+    if ((flags & FIN) !== 0) this.note(pdu, F);
+    if ((flags & RST) !== 0) this.note(pdu, R);
+  }
+
+  /** Follows the sequence numbers of one direction: what is new, what came before, where a hole is. */
+  private noteSequence(pdu: L4Pdu): void {
+    const dir = pdu.dir;
+    const flags = pdu.flags;
+    const length = pdu.payloadLength;
+    // An RST's sequence number may be anything.
+    if ((flags & RST) !== 0) return;
+    const syn = (flags & SYN) !== 0 ? 1 : 0;
+    const fin = (flags & FIN) !== 0 ? 1 : 0;
+    const seq = (pdu.seqNo + syn) >>> 0;
+    if ((this.seen[dir] & 1) === 0) {
+      this.seen[dir] |= 1;
+      this.baseSeq[dir] = seq;
+      this.nextSeq[dir] = (seq + length + fin) >>> 0;
+      return;
+    }
+    const ahead = (seq - this.nextSeq[dir]) | 0;
+    // Beyond any window (RFC 7323 section 2.3): not of this stream.
+    if (ahead > 0x40000000 || ahead < -0x40000000) return;
+    if (ahead > 0) {
+      this.openHole(pdu, ahead);
+      this.nextSeq[dir] = (seq + length + fin) >>> 0;
+      return;
+    }
+    // A keep-alive is one byte before the next, with one byte or none.
+    const again = ahead < 0 && length > 0 && !(ahead === -1 && length === 1);
+    if (again) {
+      if (((seq - this.baseSeq[dir]) | 0) < 0) this.lateStart[dir]++;
+      if (this.fillHoles(pdu) === 0 && ahead + length <= 0) {
+        this.retransmitted[dir]++;
+        this.note(pdu, T);
+      }
+    }
+    if (ahead + length + fin > 0) this.nextSeq[dir] = (seq + length + fin) >>> 0;
+  }
+
+  /** `size` bytes are missing before this segment. */
+  private openHole(pdu: L4Pdu, size: number): void {
+    const dir = pdu.dir;
+    let placed = 0;
+    let open = 0;
+    for (let i = 0; i < HOLES; i++) {
+      const hole = dir * HOLES + i;
+      if (this.holeStart[hole] === this.holeEnd[hole] && placed === 0) {
+        this.holeStart[hole] = this.nextSeq[dir];
+        this.holeEnd[hole] = (this.nextSeq[dir] + size) >>> 0;
+        placed = 1;
+      }
+      if (this.holeStart[hole] !== this.holeEnd[hole]) open++;
+    }
+    if (placed === 0) {
+      this.forgottenGaps[dir]++;
+      this.forgottenBytes[dir] += size;
+    }
+    open += this.forgottenGaps[dir];
+    if (open > this.maxGaps[dir]) this.maxGaps[dir] = open;
+  }
+
+  /** Takes this segment's bytes out of the holes; returns how many holes it touched. */
+  private fillHoles(pdu: L4Pdu): number {
+    const dir = pdu.dir;
+    const from = pdu.seqNo;
+    const to = (pdu.seqNo + pdu.payloadLength) >>> 0;
+    let touched = 0;
+    for (let i = 0; i < HOLES; i++) {
+      const hole = dir * HOLES + i;
+      const startsIn = (from - this.holeStart[hole]) | 0;
+      const endsBefore = (this.holeEnd[hole] - to) | 0;
+      const outside = ((to - this.holeStart[hole]) | 0) <= 0 || ((this.holeEnd[hole] - from) | 0) <= 0;
+      if (!outside && this.holeStart[hole] !== this.holeEnd[hole]) {
+        touched++;
+        if (startsIn <= 0 && endsBefore <= 0) {
+          this.holeEnd[hole] = this.holeStart[hole];
+        } else if (startsIn <= 0) {
+          this.holeStart[hole] = to;
+        } else if (endsBefore <= 0) {
+          this.holeEnd[hole] = from;
+        } else {
+          // The middle of a hole: what is before it is set down as lost, what is behind stays open.
+          this.forgottenGaps[dir]++;
+          this.forgottenBytes[dir] += startsIn;
+          this.holeStart[hole] = to;
+        }
+      }
+    }
+    return touched;
+  }
+
+  /** Time of the first packet, seconds since 1970. */
+  get start(): number {
+    return this.lifespan.start;
+  }
+  /** Seconds from the first to the last packet. */
+  get duration(): number {
+    return this.lifespan.duration;
+  }
+  /** How the connection ended: `fin`, `rst`, `establish_timeout`, `inactivity_timeout`, `drain`, `evicted`, `reused`. */
+  get ended(): string {
+    return this.lifespan.ended;
+  }
+  get history(): string {
+    const letters = this.letters;
+    let text = '';
+    for (let i = 0; i < this.letterCount; i++) text += String.fromCharCode((letters[i >> 2] >>> ((i & 3) * 8)) & 0xff);
+    return text;
+  }
+
+  /** Holes of a direction that nothing filled. */
+  contentGaps(dir: 0 | 1): number {
+    const start = this.holeStart;
+    const end = this.holeEnd;
+    let count = this.forgottenGaps[dir];
+    for (let hole = dir * HOLES; hole < (dir + 1) * HOLES; hole++) if (start[hole] !== end[hole]) count++;
+    return count;
+  }
+
+  /** Bytes of those holes. */
+  missedBytes(dir: 0 | 1): number {
+    const start = this.holeStart;
+    const end = this.holeEnd;
+    let sum = this.forgottenBytes[dir];
+    for (let hole = dir * HOLES; hole < (dir + 1) * HOLES; hole++) sum += (end[hole] - start[hole]) >>> 0;
+    return sum;
+  }
+
+  private end(dir: 0 | 1): EndJson {
+    return {
+      packets: this.packets[dir],
+      bytes: this.bytes[dir],
+      payload_bytes: this.payloadBytes[dir],
+      malformed: this.malformed[dir],
+      late_start: this.lateStart[dir],
+      retransmitted: this.retransmitted[dir],
+      content_gaps: this.contentGaps(dir),
+      missed_bytes: this.missedBytes(dir),
+      max_simultaneous_gaps: this.maxGaps[dir],
+    };
+  }
+
+  toJSON(): ConnRecordJson {
+    return {
+      ...this.fiveTuple.toJSON(),
+      start: this.start,
+      duration: this.duration,
+      second_packet: this.secondTime === 0 ? null : this.secondTime,
+      longest_silence: Math.round(this.longestSilence * 1e6) / 1e6,
+      history: this.history,
+      ended: this.ended,
+      orig: this.end(0),
+      resp: this.end(1),
+    };
+  }
+}

@@ -1,0 +1,103 @@
+import { ConnMeta, Rec } from '../conntrack/layout.ts';
+import { datatype } from '../subscription/decorators.ts';
+import { ipv4Text, ipv6Text } from './ip-text.ts';
+
+/** The arrays a {@link FiveTuple} looks into. */
+export interface FiveTupleMemory {
+  readonly rec: Int32Array;
+  /** Eight words a connection: the originator's IPv6 address, then the responder's. */
+  readonly addr6: Int32Array;
+}
+
+/** {@link FiveTuple} as JSON. */
+export interface FiveTupleJson {
+  readonly proto: string;
+  readonly orig_addr: string;
+  readonly orig_port: number;
+  readonly resp_addr: string;
+  readonly resp_port: number;
+}
+
+/**
+ * The ends of a connection: the originator, who sent the first packet (of a TCP connection picked up at a SYN-ACK, its
+ * receiver), and the responder. A flyweight over the connection's record, valid during the call; `copy()` keeps it.
+ * Addresses become text only when they are read.
+ */
+@datatype({ kind: 'view' })
+export class FiveTuple {
+  readonly #rec: Int32Array;
+  readonly #addr6: Int32Array;
+  readonly #recordWords: number;
+  #c = 0;
+
+  /** `recordWords`: words of one record in `memory.rec`. */
+  constructor(memory: FiveTupleMemory, recordWords: number) {
+    this.#rec = memory.rec;
+    this.#addr6 = memory.addr6;
+    this.#recordWords = recordWords;
+  }
+
+  /** Points the flyweight at the record that starts at word `c`. */
+  at(c: number): this {
+    this.#c = c;
+    return this;
+  }
+
+  /** IP protocol number: 6 TCP, 17 UDP. */
+  get protocol(): number {
+    return this.#rec[this.#c + Rec.META] & ConnMeta.PROTO_MASK;
+  }
+  /** `tcp`, `udp`, or the protocol's number. */
+  get proto(): string {
+    const { protocol } = this;
+    return protocol === 6 ? 'tcp' : protocol === 17 ? 'udp' : String(protocol);
+  }
+  get isIpv6(): boolean {
+    return (this.#rec[this.#c + Rec.META] & ConnMeta.IPV6) !== 0;
+  }
+  /** Originator's address: dotted decimals, or IPv6 in the form of RFC 5952. */
+  get origAddr(): string {
+    return this.#address(Rec.SRC, 0);
+  }
+  /** Responder's address, likewise. */
+  get respAddr(): string {
+    return this.#address(Rec.DST, 4);
+  }
+  /** Originator's port. */
+  get origPort(): number {
+    return this.#rec[this.#c + Rec.PORTS] >>> 16;
+  }
+  /** Responder's port. */
+  get respPort(): number {
+    return this.#rec[this.#c + Rec.PORTS] & 0xffff;
+  }
+
+  #address(word: number, at: number): string {
+    if (!this.isIpv6) return ipv4Text(this.#rec[this.#c + word]);
+    return ipv6Text(this.#addr6, (this.#c / this.#recordWords) * 8 + at);
+  }
+
+  /** A copy to keep. */
+  copy(): FiveTuple {
+    const id = this.#c / this.#recordWords;
+    const rec = this.#rec.slice(this.#c, this.#c + Rec.PLAN);
+    // A copy is record 0 of memory of its own.
+    return new FiveTuple({ rec, addr6: this.#addr6.slice(id * 8, id * 8 + 8) }, Rec.PLAN);
+  }
+
+  toJSON(): FiveTupleJson {
+    return {
+      proto: this.proto,
+      orig_addr: this.origAddr,
+      orig_port: this.origPort,
+      resp_addr: this.respAddr,
+      resp_port: this.respPort,
+    };
+  }
+
+  /** `tcp 10.0.0.1:40000 -> [2001:db8::1]:443`. */
+  toString(): string {
+    const [orig, resp] = this.isIpv6 ? [`[${this.origAddr}]`, `[${this.respAddr}]`] : [this.origAddr, this.respAddr];
+    return `${this.proto} ${orig}:${this.origPort} -> ${resp}:${this.respPort}`;
+  }
+}

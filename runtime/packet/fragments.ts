@@ -1,0 +1,186 @@
+/**
+ * IP fragments put together again (RFC 791 section 3.2, RFC 8200 section 4.5), in a part of the tracker's slab.
+ *
+ * A fixed number of datagrams at a time, 64 KiB each: when all are taken the oldest gives way, and one that is not whole
+ * after `timeout` seconds is forgotten, so a flood of fragments costs neither memory nor time. Of bytes that come twice
+ * the first copy wins.
+ */
+import { Counter, type Counters } from '../stats/counters.ts';
+import { Meta, type PacketMemory, Pkt } from './layout.ts';
+
+export interface FragmentTable {
+  /** Frees what the last burst completed. Call before a burst is decoded. */
+  newBurst(): void;
+  /**
+   * Takes the fragment of row `p`: `length` bytes at `at` belong at byte `from` of the datagram's payload. Returns the
+   * offset of the whole payload, valid until {@link newBurst}, when this completed it, else 0.
+   */
+  add(p: number, bits: number, id: number, from: number, more: boolean, at: number, length: number): number;
+  /** Length of the payload that `add` just returned. */
+  length(): number;
+  /** Protocol (IPv4) or next header (IPv6) of the datagram that `add` just returned. */
+  proto(): number;
+}
+
+export interface FragmentOptions {
+  /** Part of the slab to use. */
+  readonly offset: number;
+  readonly bytes: number;
+  /** Seconds after its first fragment that a datagram is given up. RFC 8200 says 60, common stacks 30. Default 30. */
+  readonly timeout?: number;
+}
+
+const enum Size {
+  DATAGRAM = 65536,
+  MAX_DATAGRAMS = 64,
+  /** Bits of one datagram's map, one per eight bytes, in words. */
+  MAP_WORDS = 256,
+}
+
+const enum State {
+  FREE = 0,
+  FILLING = 1,
+  /** Whole, and its bytes are still pointed at by the current burst. */
+  DONE = 2,
+}
+
+/** The part of a worker's slab that is for fragments: the last quarter, or as much of it as they can use. */
+export function fragmentSlab(memory: PacketMemory): { readonly offset: number; readonly bytes: number } {
+  const bytes = Math.min(Size.DATAGRAM * Size.MAX_DATAGRAMS, Math.floor(memory.slabLength / 4));
+  return { offset: memory.slabOffset + memory.slabLength - bytes, bytes };
+}
+
+/** Words of a datagram's key: four of each address, id, protocol and version. */
+const KEY_WORDS = 10;
+
+export function createFragmentTable(
+  memory: PacketMemory,
+  pkt: Int32Array,
+  pktF: Float64Array,
+  counters: Counters,
+  options: FragmentOptions,
+): FragmentTable {
+  const { view, bytes } = memory;
+  const slots = Math.min(Size.MAX_DATAGRAMS, Math.floor(options.bytes / Size.DATAGRAM));
+  const timeout = options.timeout ?? 30;
+  const state = new Uint8Array(slots);
+  const keys = new Int32Array(slots * KEY_WORDS);
+  const key = new Int32Array(KEY_WORDS);
+  const started = new Float64Array(slots);
+  const map = new Int32Array(slots * Size.MAP_WORDS);
+  /** Eight-byte blocks there, and the payload's length once the last fragment told it, else -1. */
+  const blocks = new Int32Array(slots);
+  const total = new Int32Array(slots);
+  const nextHeader = new Uint8Array(slots);
+  let done = 0;
+  let lastLength = 0;
+  let lastProto = 0;
+
+  function readKey(p: number, bits: number, id: number): void {
+    const l3 = pkt[p + Pkt.L3];
+    if ((bits & Meta.IPV6) !== 0) {
+      for (let i = 0; i < 8; i++) key[i] = view.getInt32(l3 + 8 + i * 4);
+      // The fragments of an IPv6 datagram may name different next headers; only the first one's counts.
+      key[9] = Meta.IPV6;
+    } else {
+      key.fill(0);
+      key[0] = pkt[p + Pkt.SRC];
+      key[4] = pkt[p + Pkt.DST];
+      key[9] = bits & Meta.PROTO_MASK;
+    }
+    key[8] = id;
+  }
+
+  function same(slot: number): boolean {
+    const at = slot * KEY_WORDS;
+    for (let i = 0; i < KEY_WORDS; i++) if (keys[at + i] !== key[i]) return false;
+    return true;
+  }
+
+  /** The slot of the current key; takes a free one, or that of the oldest datagram. -1 when all are done. */
+  function slotOf(now: number): number {
+    let free = -1;
+    let oldest = -1;
+    for (let slot = 0; slot < slots; slot++) {
+      if (state[slot] === State.FILLING) {
+        if (now - started[slot] > timeout) {
+          state[slot] = State.FREE;
+          counters[Counter.DATAGRAMS_TIMED_OUT]++;
+          free = slot;
+        } else if (same(slot)) {
+          return slot;
+        } else if (oldest < 0 || started[slot] < started[oldest]) {
+          oldest = slot;
+        }
+      } else if (state[slot] === State.FREE) {
+        free = slot;
+      }
+    }
+    if (free < 0) {
+      free = oldest;
+      if (free < 0) return -1;
+      counters[Counter.DATAGRAMS_TIMED_OUT]++;
+    }
+    state[free] = State.FILLING;
+    keys.set(key, free * KEY_WORDS);
+    started[free] = now;
+    map.fill(0, free * Size.MAP_WORDS, (free + 1) * Size.MAP_WORDS);
+    blocks[free] = 0;
+    total[free] = -1;
+    nextHeader[free] = 0;
+    return free;
+  }
+
+  /** Copies the blocks that are not there yet. */
+  function fill(slot: number, from: number, at: number, length: number): void {
+    const base = options.offset + slot * Size.DATAGRAM;
+    const bit0 = slot * Size.MAP_WORDS * 32;
+    const lastBlock = (from + length + 7) >> 3;
+    for (let block = from >> 3; block < lastBlock; block++) {
+      const bit = bit0 + block;
+      if (((map[bit >> 5] >>> (bit & 31)) & 1) !== 0) continue;
+      map[bit >> 5] |= 1 << (bit & 31);
+      blocks[slot]++;
+      const offset = block * 8 - from;
+      bytes.copyWithin(base + block * 8, at + offset, at + Math.min(offset + 8, length));
+    }
+  }
+
+  return {
+    newBurst() {
+      if (done === 0) return;
+      done = 0;
+      for (let slot = 0; slot < slots; slot++) if (state[slot] === State.DONE) state[slot] = State.FREE;
+    },
+    add(p, bits, id, from, more, at, length) {
+      // Only the last fragment may end off an eight-byte boundary, and nothing reaches beyond 65535 bytes.
+      if (length <= 0 || from + length > 65535 || (more && (length & 7) !== 0)) {
+        counters[Counter.FRAGMENTS_DROPPED]++;
+        return 0;
+      }
+      readKey(p, bits, id);
+      const slot = slotOf(pktF[(p + Pkt.TS) >> 1]);
+      if (slot < 0) {
+        counters[Counter.FRAGMENTS_DROPPED]++;
+        return 0;
+      }
+      const end = from + length;
+      if ((total[slot] >= 0 && end > total[slot]) || (!more && total[slot] >= 0 && end !== total[slot])) {
+        counters[Counter.FRAGMENTS_DROPPED]++;
+        return 0;
+      }
+      if (!more) total[slot] = end;
+      if (from === 0) nextHeader[slot] = bits & Meta.PROTO_MASK;
+      fill(slot, from, at, length);
+      if (total[slot] < 0 || blocks[slot] !== (total[slot] + 7) >> 3) return 0;
+      state[slot] = State.DONE;
+      done++;
+      lastLength = total[slot];
+      lastProto = nextHeader[slot];
+      counters[Counter.DATAGRAMS_REASSEMBLED]++;
+      return options.offset + slot * Size.DATAGRAM;
+    },
+    length: () => lastLength,
+    proto: () => lastProto,
+  };
+}

@@ -1,0 +1,225 @@
+/**
+ * Link layers: from the start of a frame to its IP header. Reads every link type of {@link LinkType}, and what may lie
+ * between Ethernet and IP: VLAN tags, LLC/SNAP, MPLS, PPPoE.
+ *
+ * The fast path of decode.ts handles plain Ethernet; this is for the rest, so it favours plain reading over speed. Every
+ * length is checked before a byte is read.
+ */
+import { Counter, type Counters } from '../stats/counters.ts';
+import { LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
+
+/** EtherTypes the decoder follows (IEEE registry). */
+export const enum EtherType {
+  IPV4 = 0x0800,
+  IPV6 = 0x86dd,
+  VLAN = 0x8100,
+  PROVIDER_VLAN = 0x88a8,
+  OLD_QINQ = 0x9100,
+  OLD_QINQ_2 = 0x9200,
+  MPLS = 0x8847,
+  MPLS_MULTICAST = 0x8848,
+  PPPOE_SESSION = 0x8864,
+  /** Transparent Ethernet bridging: an Ethernet frame follows. */
+  BRIDGING = 0x6558,
+}
+
+/** Reads the link layer of row `p`: writes `Pkt.L3`, `Pkt.ETHERTYPE` and the VLAN bit of `Pkt.META`. True if IP follows. */
+export type LinkReader = (p: number) => boolean;
+
+/** Tags, labels and headers between two IP headers; more is an attack or a loop. */
+const MAX_LAYERS = 16;
+
+export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters: Counters): LinkReader {
+  const { view } = memory;
+
+  function fail(reason: Counter): boolean {
+    counters[reason]++;
+    return false;
+  }
+
+  /** IP of the version its first nibble tells. */
+  function ipByNibble(p: number, at: number, end: number): boolean {
+    if (at >= end) return fail(Counter.TRUNCATED_LINK);
+    const version = view.getUint8(at) >>> 4;
+    if (version !== 4 && version !== 6) return fail(Counter.NOT_IP);
+    pkt[p + Pkt.L3] = at;
+    return true;
+  }
+
+  /** What an EtherType announces at `at`. */
+  function ether(p: number, first: number, at: number, end: number): boolean {
+    let type = first;
+    for (let layer = 0; layer < MAX_LAYERS; layer++) {
+      switch (type) {
+        case EtherType.IPV4:
+        case EtherType.IPV6:
+          if (at >= end) return fail(Counter.TRUNCATED_LINK);
+          if (view.getUint8(at) >>> 4 !== (type === EtherType.IPV4 ? 4 : 6)) {
+            return fail(type === EtherType.IPV4 ? Counter.BAD_IPV4_HEADER : Counter.BAD_IPV6_HEADER);
+          }
+          pkt[p + Pkt.L3] = at;
+          return true;
+        case EtherType.VLAN:
+        case EtherType.PROVIDER_VLAN:
+        case EtherType.OLD_QINQ:
+        case EtherType.OLD_QINQ_2:
+          if (at + 4 > end) return fail(Counter.TRUNCATED_LINK);
+          pkt[p + Pkt.META] |= Meta.VLAN;
+          pkt[p + Pkt.ETHERTYPE] = at + 2;
+          type = view.getUint16(at + 2);
+          at += 4;
+          break;
+        case EtherType.MPLS:
+        case EtherType.MPLS_MULTICAST: {
+          let bottom = 0;
+          while (bottom === 0) {
+            if (at + 4 > end) return fail(Counter.TRUNCATED_LINK);
+            bottom = view.getUint8(at + 2) & 1;
+            at += 4;
+          }
+          if (at >= end) return fail(Counter.TRUNCATED_LINK);
+          // A label does not say what it carries. A control word (first nibble 0, RFC 4385) means an Ethernet pseudowire.
+          if (view.getUint8(at) >>> 4 !== 0) return ipByNibble(p, at, end);
+          at += 4;
+          type = EtherType.BRIDGING;
+          break;
+        }
+        case EtherType.PPPOE_SESSION:
+          if (at + 8 > end) return fail(Counter.TRUNCATED_LINK);
+          return ppp(p, at + 6, end);
+        case EtherType.BRIDGING:
+          if (at + 14 > end) return fail(Counter.TRUNCATED_LINK);
+          type = view.getUint16(at + 12);
+          at += 14;
+          break;
+        default:
+          // Below 1536 it is a length and an LLC header follows (IEEE 802.3 section 3.2.6).
+          if (type >= 1536) return fail(Counter.NOT_IP);
+          if (at + 8 > end) return fail(Counter.NOT_IP);
+          if (view.getUint16(at) !== 0xaaaa || view.getUint8(at + 2) !== 3) return fail(Counter.NOT_IP);
+          type = view.getUint16(at + 6);
+          if (type < 1536) return fail(Counter.NOT_IP);
+          at += 8;
+      }
+    }
+    return fail(Counter.NOT_IP);
+  }
+
+  /** PPP from its protocol field on (RFC 1661 section 2); a one-byte field is odd. */
+  function ppp(p: number, at: number, end: number): boolean {
+    if (at + 2 > end) return fail(Counter.TRUNCATED_LINK);
+    let protocol = view.getUint8(at);
+    let next = at + 1;
+    if ((protocol & 1) === 0) {
+      protocol = (protocol << 8) | view.getUint8(next);
+      next++;
+    }
+    switch (protocol) {
+      case 0x21:
+        return ether(p, EtherType.IPV4, next, end);
+      case 0x57:
+        return ether(p, EtherType.IPV6, next, end);
+      case 0x281:
+      case 0x283:
+        return ether(p, EtherType.MPLS, next, end);
+      default:
+        return fail(Counter.NOT_IP);
+    }
+  }
+
+  /** BSD loopback: an address family in the byte order of the machine that captured. */
+  function family(p: number, at: number, end: number): boolean {
+    if (at + 4 > end) return fail(Counter.TRUNCATED_LINK);
+    const value = view.getUint32(at, view.getUint16(at) !== 0);
+    switch (value) {
+      case 2:
+        return ether(p, EtherType.IPV4, at + 4, end);
+      // AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, macOS.
+      case 10:
+      case 24:
+      case 28:
+      case 30:
+        return ether(p, EtherType.IPV6, at + 4, end);
+      default:
+        return fail(Counter.NOT_IP);
+    }
+  }
+
+  /** IEEE 802.11 data frames in clear; `padded` when the radio aligned the body to four bytes. */
+  function wifi(p: number, at: number, end: number, padded: boolean): boolean {
+    if (at + 24 > end) return fail(Counter.TRUNCATED_LINK);
+    const control = view.getUint8(at);
+    const flags = view.getUint8(at + 1);
+    if (((control >>> 2) & 3) !== 2 || (control & 0x40) !== 0) return fail(Counter.NOT_IP);
+    if ((flags & 0x40) !== 0) return fail(Counter.ENCRYPTED_LINK);
+    let header = 24;
+    if ((flags & 3) === 3) header += 6;
+    if ((control & 0x80) !== 0) header += (flags & 0x80) !== 0 ? 6 : 2;
+    if (padded) header = (header + 3) & ~3;
+    // Length zero makes `ether` expect LLC/SNAP.
+    return ether(p, 0, at + header, end);
+  }
+
+  /** Radiotap: little-endian, its own length at byte 2, flags (for the padding) behind an optional 8-byte time. */
+  function radiotap(p: number, at: number, end: number): boolean {
+    if (at + 8 > end) return fail(Counter.TRUNCATED_LINK);
+    const length = view.getUint16(at + 2, true);
+    if (length < 8 || at + length > end) return fail(Counter.TRUNCATED_LINK);
+    const present = view.getUint32(at + 4, true);
+    let fields = at + 8;
+    for (let word = present; word >>> 31 !== 0; fields += 4) {
+      if (fields + 4 > at + length) return fail(Counter.TRUNCATED_LINK);
+      word = view.getUint32(fields, true);
+    }
+    let padded = false;
+    if ((present & 2) !== 0) {
+      if ((present & 1) !== 0) fields = at + (((fields - at + 7) & ~7) + 8);
+      if (fields < at + length) padded = (view.getUint8(fields) & 0x20) !== 0;
+    }
+    return wifi(p, at + length, end, padded);
+  }
+
+  return function readLink(p) {
+    const at = pkt[p + Pkt.OFFSET];
+    const end = at + pkt[p + Pkt.CAPLEN];
+    switch (pkt[p + Pkt.LINK] & 0xffff) {
+      case LinkType.ETHERNET:
+        if (at + 14 > end) return fail(Counter.TRUNCATED_LINK);
+        pkt[p + Pkt.ETHERTYPE] = at + 12;
+        return ether(p, view.getUint16(at + 12), at + 14, end);
+      case LinkType.RAW:
+      case 12: // LINKTYPE 12 and 14 are DLT_RAW of some systems, written by mistake.
+      case 14:
+        return ipByNibble(p, at, end);
+      case LinkType.IPV4:
+        return ether(p, EtherType.IPV4, at, end);
+      case LinkType.IPV6:
+        return ether(p, EtherType.IPV6, at, end);
+      case LinkType.NULL:
+      case LinkType.LOOP:
+        return family(p, at, end);
+      case LinkType.PPP: {
+        // Address and control (0xff 0x03, RFC 1662 section 3.1) may be left out.
+        const framed = at + 2 <= end && view.getUint16(at) === 0xff03;
+        return ppp(p, framed ? at + 2 : at, end);
+      }
+      case LinkType.LINUX_SLL:
+        if (at + 16 > end) return fail(Counter.TRUNCATED_LINK);
+        return ether(p, sllType(view.getUint16(at + 14)), at + 16, end);
+      case LinkType.LINUX_SLL2:
+        if (at + 20 > end) return fail(Counter.TRUNCATED_LINK);
+        return ether(p, sllType(view.getUint16(at)), at + 20, end);
+      case LinkType.IEEE802_11:
+        return wifi(p, at, end, false);
+      case LinkType.IEEE802_11_RADIOTAP:
+        return radiotap(p, at, end);
+      default:
+        return fail(Counter.UNKNOWN_LINK_TYPE);
+    }
+  };
+}
+
+/** Cooked captures use 4 for 802.2 LLC and 1 for 802.3 without one; other small numbers are no EtherTypes. */
+function sllType(protocol: number): number {
+  return protocol === 4 ? 0 : protocol < 1536 ? 0xffff : protocol;
+}
