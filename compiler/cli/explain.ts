@@ -1,0 +1,97 @@
+/** The verb `explain`: what a filter will do, stage by stage. */
+import { basename } from 'node:path';
+import { Command, Option } from 'commander';
+import { printError } from '../../runtime/cli/print-error.ts';
+import { ExitCode } from '../../runtime/errors.ts';
+import type { Compilation } from '../compile.ts';
+import { patternText } from '../plan/atom.ts';
+import { outlinePlan } from '../plan/outline.ts';
+import type { ProgramPlan } from '../plan/plan.ts';
+import { compilePath } from './compile.ts';
+import { outlineDot, outlineMermaid, outlineText } from './explain-formats.ts';
+import { formatDiagnostics, wantsColor } from './print-diagnostics.ts';
+
+const STAGES = ['ast', 'typed', 'dnf', 'plan', 'view'] as const;
+type Stage = (typeof STAGES)[number];
+
+interface Flags {
+  readonly dot: boolean;
+  readonly mermaid: boolean;
+  readonly stage?: Stage;
+}
+
+/** The command. Its action sets `process.exitCode`. */
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description('Print what a filter does at every stage of a connection, and what the tracker does for it.')
+    .argument('<file>', 'filter file (.iris)')
+    .option('--dot', 'as a Graphviz graph', false)
+    .option('--mermaid', 'as a Mermaid flow chart', false)
+    .addOption(new Option('--stage <stage>', 'what one stage of the compiler made of it').choices(STAGES))
+    .showHelpAfterError('(--help shows what there is)')
+    .action((file: string, flags: Flags) => {
+      process.exitCode = explain(file, flags);
+    });
+}
+
+function explain(file: string, flags: Flags): number {
+  try {
+    const compilation = compilePath(file);
+    const { plan, diagnostics } = compilation;
+    if (diagnostics.length > 0) {
+      process.stderr.write(formatDiagnostics(diagnostics, { color: wantsColor(process.stderr, process.env) }));
+    }
+    const text = flags.stage === undefined ? undefined : explainStage(compilation, flags.stage);
+    if (text !== undefined) process.stdout.write(text);
+    else if (plan === undefined) return ExitCode.USAGE;
+    else process.stdout.write(explainPlan(basename(file), plan, flags));
+    return plan === undefined ? ExitCode.USAGE : ExitCode.OK;
+  } catch (error) {
+    return printError(error);
+  }
+}
+
+function explainPlan(name: string, plan: ProgramPlan, flags: Flags): string {
+  const stages = outlinePlan(plan);
+  if (flags.dot) return outlineDot(name, stages);
+  if (flags.mermaid) return outlineMermaid(stages);
+  return explainText(name, plan);
+}
+
+/** The text that `iris explain` prints without options. */
+export function explainText(name: string, plan: ProgramPlan): string {
+  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+  const parsers = plan.parsers.length === 0 ? 'no parsers' : `parsers: ${plan.parsers.map((p) => p.name).join(', ')}`;
+  const { subscriptions } = plan.program;
+  const head = `${name}: ${count(subscriptions.length, 'subscription')}, ${count(plan.threads.length, 'thread')}, ${parsers}`;
+  return `${head}\n\n${outlineText(outlinePlan(plan))}`;
+}
+
+/** The result of one stage as text; undefined if the source did not get that far. */
+export function explainStage(compilation: Compilation, stage: Stage): string | undefined {
+  if (stage === 'dnf') return compilation.plan === undefined ? undefined : dnfText(compilation.plan);
+  const result = compilation[stage];
+  return result === undefined ? undefined : `${JSON.stringify(result, plain, 2)}\n`;
+}
+
+/** The patterns of every delivery. */
+function dnfText(plan: ProgramPlan): string {
+  const lines = plan.deliveries.flatMap(({ subscription, level, patterns }) => [
+    `${plan.program.subscriptions[subscription]?.name ?? ''} at ${level}`,
+    ...patterns.map((pattern, i) => `  ${i === 0 ? '  ' : 'or'} ${patternText(pattern)}`),
+  ]);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Catalog entries by name, big numbers as text, maps as lists. */
+function plain(key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return `${value}`;
+  if (value instanceof Map) return [...value];
+  if (typeof value !== 'object' || value === null) return value;
+  if (key === 'file' && 'path' in value) return value.path;
+  if (key === 'world') return undefined;
+  if ((key === 'protocol' || key === 'field') && 'name' in value && 'doc' in value) return value.name;
+  if (!Array.isArray(value) && 'fields' in value && 'layer' in value && 'doc' in value && 'name' in value)
+    return value.name;
+  return value;
+}

@@ -1,0 +1,161 @@
+/** A plan as an outline for people: one item per stage, tests with what follows from them below. `iris explain` prints it. */
+import { literalText, patternText } from './atom.ts';
+import { type ProgramPlan, subscriptionOfMark } from './plan.ts';
+import type { Step, Thread } from './threads.ts';
+import type { Chain, TreeNode } from './tree.ts';
+
+export interface Item {
+  readonly text: string;
+  /** What kind of thing it is, for those who draw it. */
+  readonly kind: 'stage' | 'test' | 'result' | 'note';
+  readonly items: readonly Item[];
+}
+
+const item = (kind: Item['kind'], text: string, items: readonly Item[] = []): Item => ({ kind, text, items });
+
+/** The stages of a plan, from the packet filter to the end of a connection. */
+export function outlinePlan(plan: ProgramPlan): readonly Item[] {
+  const { program } = plan;
+  const nameOf = (index: number): string => program.subscriptions[index]?.name ?? '';
+  const names = threadNames(plan);
+  const label = (thread: Thread): string => names.get(thread) ?? '';
+  const stages: Item[] = [];
+  const add = (title: string, items: readonly Item[]): void => {
+    if (items.length > 0) stages.push(item('stage', title, items));
+  };
+
+  if (plan.packet !== undefined) {
+    add(
+      'Packet: every frame',
+      tree(plan.packet, (marks) => [item('result', `deliver ${marks.map(nameOf).join(', ')}`)]),
+    );
+  }
+  if (plan.starts.length > 0) {
+    const always = plan.packetFilter.marks.length > 0;
+    add(
+      'packet filter: may the packet belong to a wanted connection, whichever way it goes?',
+      always
+        ? [item('result', 'let in every TCP and UDP packet')]
+        : tree(plan.packetFilter, () => [item('result', 'let in')]),
+    );
+  }
+  add(
+    'L4FirstPacket',
+    tree(plan.first, (marks) => {
+      const started = plan.threads.filter((t) => marks.includes(t.id)).map(label);
+      const delivered = marks.flatMap((m) => subscriptionOfMark(m) ?? []).map(nameOf);
+      return [
+        ...(started.length > 0 ? [item('result', `start ${started.join(', ')}`)] : []),
+        ...(delivered.length > 0 ? [item('result', `deliver ${delivered.join(', ')}`)] : []),
+      ];
+    }),
+  );
+  if (plan.handshake.length > 0) {
+    add('L4EndHshk', [item('result', `deliver ${unique(plan.handshake.map((t) => nameOf(t.subscription)))}`)]);
+  }
+  for (const stream of plan.streams) {
+    add(
+      stream.level,
+      tree(stream.tree, (marks) => {
+        const mine = stream.threads.filter((t) => marks.includes(t.id));
+        return [item('result', `deliver ${unique(mine.map((t) => nameOf(t.subscription)))}`)];
+      }),
+    );
+  }
+  add(
+    'L7OnDisc',
+    plan.discovery
+      .map(({ protocol, steps }) => item('test', protocol?.name ?? 'none of these', stepItems(steps, nameOf, label)))
+      .filter((d) => d.items.length > 0),
+  );
+  for (const session of plan.sessions) {
+    const items = tree(session.tree, (marks) => {
+      const steps = session.matches.filter((s) => marks.includes(s.thread.id));
+      return stepItems(steps, nameOf, label, true);
+    });
+    const over = session.mismatches.filter((s) => s.next === undefined).map((s) => label(s.thread));
+    const rest = over.length === 0 ? [] : [item('result', `then end ${over.join(', ')}: nothing more to parse for`)];
+    add(`L7EndHdrs: a ${session.protocol.name} session`, [...items, ...rest]);
+  }
+  add(
+    'L4Terminated',
+    plan.ends.map(({ thread, under }) => {
+      const where = under?.map((p) => p?.name ?? 'an unknown protocol').join(' or ');
+      const still = thread.waits ? ` if it is still open${where === undefined ? '' : ` under ${where}`}` : '';
+      return item('result', `deliver ${nameOf(thread.subscription)}${still}`);
+    }),
+  );
+  add('threads, and what the tracker does while they are alive', threadItems(plan, label));
+  if (plan.data.length > 0) {
+    add(
+      'tracked data',
+      plan.data.map(({ type, threads }) =>
+        item('note', `${type.name} (${type.kind}) for ${unique(threads.map((t) => nameOf(t.subscription)))}`),
+      ),
+    );
+  }
+  return stages;
+}
+
+const unique = (names: readonly string[]): string => [...new Set(names)].join(', ');
+
+/** The subscription's name; numbered where a subscription has several threads. */
+export function threadNames(plan: ProgramPlan): ReadonlyMap<Thread, string> {
+  const names = new Map<Thread, string>();
+  const counts = new Map<number, number>();
+  for (const thread of plan.threads) {
+    const count = (counts.get(thread.subscription) ?? 0) + 1;
+    counts.set(thread.subscription, count);
+    const name = plan.program.subscriptions[thread.subscription]?.name ?? '';
+    names.set(thread, count === 1 ? name : `${name}#${count}`);
+  }
+  return names;
+}
+
+function tree(node: TreeNode, marks: (marks: readonly number[]) => readonly Item[]): readonly Item[] {
+  const own = node.marks.length === 0 ? [] : marks(node.marks);
+  return [...own, ...node.chains.flatMap((chain) => chainItems(chain, marks))];
+}
+
+function chainItems(chain: Chain, marks: (marks: readonly number[]) => readonly Item[]): readonly Item[] {
+  const arms = chain.arms.map(({ test, node }, i) =>
+    item('test', `${i === 0 ? '' : 'else '}${literalText(test)}`, tree(node, marks)),
+  );
+  const otherwise = chain.otherwise === undefined ? [] : tree(chain.otherwise, marks);
+  return otherwise.length === 0 ? arms : [...arms, item('test', 'else', otherwise)];
+}
+
+function stepItems(
+  steps: readonly Step[],
+  nameOf: (index: number) => string,
+  label: (thread: Thread) => string,
+  matched = false,
+): readonly Item[] {
+  const delivered = steps.filter((s) => s.delivers).map((s) => nameOf(s.thread.subscription));
+  const moved = steps.filter((s) => s.next !== undefined && s.next !== s.thread);
+  const ended = matched ? [] : steps.filter((s) => s.next === undefined && !s.delivers).map((s) => label(s.thread));
+  return [
+    ...(delivered.length > 0 ? [item('result', `deliver ${unique(delivered)}`)] : []),
+    ...moved.map((s) => item('result', `${label(s.thread)} goes on as ${s.next === undefined ? '' : label(s.next)}`)),
+    ...(ended.length > 0 ? [item('result', `end ${ended.join(', ')}`)] : []),
+  ];
+}
+
+function threadItems(plan: ProgramPlan, label: (thread: Thread) => string): readonly Item[] {
+  const actionsText = (t: Thread): string => plan.actions.get(t)?.join(' | ') ?? '';
+  const widest = (text: (t: Thread) => string): number => Math.max(0, ...plan.threads.map((t) => text(t).length));
+  const widths = [widest(label), widest((t) => t.level), widest(actionsText)] as const;
+  return plan.threads.map((thread) => {
+    const actions = actionsText(thread).padEnd(widths[2]);
+    const open =
+      thread.rest.length === 0
+        ? thread.waits
+          ? 'waits for the protocol'
+          : 'holds'
+        : `open: ${patternText(thread.rest)}`;
+    return item(
+      'note',
+      `${label(thread).padEnd(widths[0])}  at ${thread.level.padEnd(widths[1])}  ${actions}  ${open}`,
+    );
+  });
+}
