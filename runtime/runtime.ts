@@ -7,7 +7,11 @@
 export { L4Pdu } from './conntrack/l4-pdu.ts';
 // What generated modules link against.
 export type { EndReason } from './conntrack/layout.ts';
+export { ConnRecord } from './datatypes/conn-record.ts';
 export type { CoreId, FilterStr, StateTransition } from './datatypes/context.ts';
+export { FiveTuple } from './datatypes/five-tuple.ts';
+export { Lifespan } from './datatypes/lifespan.ts';
+export { StartTime } from './datatypes/start-time.ts';
 export type { Session } from './protocols/contract.ts';
 export { TlsHandshake } from './protocols/tls/handshake.ts';
 export { type Column, type ColumnView, columnView, keep } from './subscription/column-view.ts';
