@@ -8,6 +8,7 @@ import { PARSERS } from '../../runtime/protocols/registry.ts';
 import { type Compilation, compile } from '../compile.ts';
 import { TEMPLATES, type Templates } from '../emit/render.ts';
 import type { SourceFile } from '../language/ast.ts';
+import { nodeHost } from './node-host.ts';
 import { PACKAGE_ROOT, packageVersion } from './package.ts';
 import { formatDiagnostics, wantsColor } from './print-diagnostics.ts';
 
@@ -58,7 +59,7 @@ class CompileFailed extends IrisError {
 /** All stages of a filter file, without writing anything. Throws IrisError when the file cannot be read. */
 export function compilePath(path: string): Compilation {
   return compile(readSource(path), {
-    files: { packageRoot: PACKAGE_ROOT, readFile: readIfThere },
+    files: nodeHost(),
     templates: readTemplates(),
     version: packageVersion(),
     parsers: PARSERS.map((parser) => parser.name),

@@ -1,17 +1,10 @@
-/** Where the installed package lies, and what it says of itself. */
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-function findRoot(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'templates')) && existsSync(join(folder, 'package.json'))) return folder;
-    if (dirname(folder) === folder) throw new Error('the package lies outside of its own folder');
-  }
-}
+/** What the installed package says of itself. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nodeHost } from './node-host.ts';
 
 /** Folder of the package: the one that holds package.json, templates/ and runtime/. */
-export const PACKAGE_ROOT = findRoot();
+export const PACKAGE_ROOT = nodeHost().packageRoot;
 
 /** Version of the package. */
 export function packageVersion(): string {
