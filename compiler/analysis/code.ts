@@ -20,10 +20,13 @@ export interface Code {
   /**
    * - `primary`: an operand that needs no parentheses anywhere;
    * - `source`: its outermost operator is the one of the source, so that it needs none where the source had none;
-   * - `new`: it needs parentheses as an operand of anything that binds tighter than `&&`.
+   * - `new`: it needs parentheses as an operand of anything that binds tighter than `&&`;
+   * - `assign`: it needs them as any operand.
    */
-  readonly form: 'primary' | 'source' | 'new';
+  readonly form: 'primary' | 'source' | 'new' | 'assign';
   readonly kind: 'int' | 'number' | 'bool';
+  /** A word that is the same modulo 2^32, for those who look at 32 bits only. */
+  readonly raw?: string;
   readonly interval?: Interval | undefined;
 }
 
@@ -67,7 +70,12 @@ export interface Local {
 
 /** An operand where the source had one. */
 export function operand(code: Code): string {
-  return code.form === 'new' ? `(${code.text})` : code.text;
+  return code.form === 'new' || code.form === 'assign' ? `(${code.text})` : code.text;
+}
+
+/** An operand of `&&`, `||` or `?` where the source had one. */
+export function logicalOperand(code: Code): string {
+  return code.form === 'assign' ? `(${code.text})` : code.text;
 }
 
 /** An operand of an operator that the source does not have. */

@@ -3,6 +3,7 @@ import { ts } from 'ts-morph';
 import {
   type Code,
   type Local,
+  logicalOperand,
   type NamedColumn,
   newOperand,
   operand,
@@ -153,7 +154,7 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
       case 'bool':
         return { text: `${element} !== 0`, form: 'new', kind: 'bool' };
       case 'u32':
-        return { text: `${element} >>> 0`, form: 'new', kind: 'int', interval: UINT32 };
+        return { text: `${element} >>> 0`, form: 'new', kind: 'int', interval: UINT32, raw: element };
       case 'f64':
         return primary(element, 'number');
       case 'i32':
@@ -201,7 +202,7 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
         pure(to, node);
         const mask = MASKS[column.type];
         const text = `${element} = (${element} ${sign[0]} 1) & 0x${mask.toString(16)}`;
-        return primary(used ? `(${text})` : text, 'int', { low: 0, high: mask });
+        return { text, form: 'assign', kind: 'int', interval: { low: 0, high: mask } };
       }
     }
   }
@@ -210,7 +211,7 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
     const test = expression(node.condition);
     const yes = compile(node.whenTrue, used);
     const no = compile(node.whenFalse, used);
-    const text = `${test.text} ? ${yes.text} : ${no.text}`;
+    const text = `${logicalOperand(test)} ? ${yes.text} : ${no.text}`;
     const kind = yes.kind === no.kind ? yes.kind : 'number';
     return { text, form: 'source', kind, interval: join(yes.interval, no.interval) };
   }
@@ -225,8 +226,9 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
     const left = expression(node.left);
     const logical = sign === '&&' || sign === '||';
     const right = logical ? compile(node.right, used) : expression(node.right);
-    // Whatever is new binds tighter than these.
-    const text = logical ? `${left.text} ${sign} ${right.text}` : `${operand(left)} ${sign} ${operand(right)}`;
+    const text = logical
+      ? `${logicalOperand(left)} ${sign} ${logicalOperand(right)}`
+      : numericOperands(sign, left, right).join(` ${sign} `);
     if (COMPARISONS.has(sign)) return { text, form: 'source', kind: 'bool' };
     if (logical) {
       return { text, form: 'source', kind: left.kind === right.kind ? left.kind : 'number' };
@@ -256,7 +258,8 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
         ? column.type === 'f64' || column.type === 'i32' || column.type === 'u32'
         : directly(column, operator, value)
     ) {
-      const text = `${element} ${sign} ${value.text}`;
+      const stored = column.type !== 'f64' && plain && !used ? (value.raw ?? value.text) : value.text;
+      const text = `${element} ${sign} ${stored}`;
       if (!used || plain) return { text, form: 'source', kind: plain ? value.kind : 'number' };
       return column.type === 'u32'
         ? { text: `(${text}) >>> 0`, form: 'new', kind: 'int' }
@@ -276,7 +279,7 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
     }
     const mask = column.type === 'u8' || column.type === 'u16' ? MASKS[column.type] : undefined;
     const fits = mask === undefined || within(stored.interval, { low: 0, high: mask });
-    const text = fits ? stored.text : `${newOperand(stored)} & 0x${mask.toString(16)}`;
+    const text = fits ? stored.text : `${stored.raw ?? newOperand(stored)} & 0x${mask.toString(16)}`;
     return { text: `${element} = ${text}`, form: 'source', kind: 'number' };
   }
 
@@ -337,11 +340,19 @@ const MASKS: Readonly<Record<'u8' | 'u16', number>> = { u8: 0xff, u16: 0xffff };
 const ASSIGNMENTS = new Set('= += -= *= /= %= **= &= |= ^= <<= >>= >>>='.split(' '));
 const COMPARISONS = new Set('< <= > >= == != === !=='.split(' '));
 const ARITHMETIC = new Set('+ - * / % ** & | ^ << >> >>>'.split(' '));
+const BITWISE = new Set('& | ^ << >> >>>'.split(' '));
 const MODULAR = new Set('+ - & | ^ <<'.split(' '));
 const INTEGER_MATH = new Set('floor ceil round trunc imul clz32 sign'.split(' '));
 
+/** Both sides as text; unsigned words as they are where only their 32 bits count. */
+function numericOperands(sign: string, left: Code, right: Code): readonly [string, string] {
+  const same = sign === '===' || sign === '!==' || sign === '==' || sign === '!=';
+  const bits = BITWISE.has(sign) || (same && left.raw !== undefined && right.raw !== undefined);
+  return bits ? [left.raw ?? operand(left), right.raw ?? operand(right)] : [operand(left), operand(right)];
+}
+
 function resultKind(sign: string, left: Code, right: Code): Code['kind'] {
-  if ('& | ^ << >> >>>'.split(' ').includes(sign)) return 'int';
+  if (BITWISE.has(sign)) return 'int';
   if (sign === '/' || sign === '**') return 'number';
   return left.kind === 'int' && right.kind === 'int' ? 'int' : 'number';
 }

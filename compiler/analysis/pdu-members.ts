@@ -11,6 +11,8 @@ export interface PduMember {
   readonly code: string;
   readonly kind: 'int' | 'number' | 'bool';
   readonly interval?: Interval;
+  /** The same modulo 2^32. */
+  readonly raw?: string;
   /** A single operand: needs no parentheses anywhere. */
   readonly tight?: true;
 }
@@ -36,6 +38,10 @@ function length(word: string): PduMember {
   return { code: `pkt[p + ${word}]`, kind: 'int', interval: LENGTH, tight: true };
 }
 
+function unsigned(word: string): PduMember {
+  return { code: `pkt[p + ${word}] >>> 0`, kind: 'int', interval: UINT32, raw: `pkt[p + ${word}]` };
+}
+
 export const PDU_MEMBERS: ReadonlyMap<string, PduMember> = new Map<string, PduMember>([
   ['dir', { code: 'pkt[p + PKT_DIR]', kind: 'int', interval: { low: 0, high: 1 }, tight: true }],
   ['fromOrig', { code: 'pkt[p + PKT_DIR] === 0', kind: 'bool' }],
@@ -50,6 +56,6 @@ export const PDU_MEMBERS: ReadonlyMap<string, PduMember> = new Map<string, PduMe
   ['malformed', { code: `(pkt[p + PKT_META] & 0x${Meta.MALFORMED.toString(16)}) !== 0`, kind: 'bool' }],
   ['proto', { code: 'pkt[p + PKT_META] & 0xff', kind: 'int', interval: { low: 0, high: 0xff } }],
   ['flags', { code: `pkt[p + PKT_META] >>> ${Meta.TCP_FLAGS_SHIFT}`, kind: 'int', interval: { low: 0, high: 0xffff } }],
-  ['seqNo', { code: 'pkt[p + PKT_SEQ] >>> 0', kind: 'int', interval: UINT32 }],
-  ['ackNo', { code: 'pkt[p + PKT_ACK] >>> 0', kind: 'int', interval: UINT32 }],
+  ['seqNo', unsigned('PKT_SEQ')],
+  ['ackNo', unsigned('PKT_ACK')],
 ]);

@@ -50,8 +50,9 @@ export interface DatatypeOptions {
  */
 export function datatype(target: Class, context: ClassDecoratorContext): void;
 export function datatype(options: DatatypeOptions): ClassDecorator;
-export function datatype(_target: Class | DatatypeOptions, _context?: ClassDecoratorContext): ClassDecorator {
-  return nothing;
+export function datatype(target: Class | DatatypeOptions): ClassDecorator | undefined {
+  // What a bare decorator returns would replace the class.
+  return typeof target === 'function' ? undefined : nothing;
 }
 
 /** Marks a class as a stateful handler: constructed for a connection, told of it by its `@on` methods. */
@@ -84,10 +85,8 @@ export function filter(target: Class, context: ClassDecoratorContext): void;
 export function filter(options: FilterOptions): ClassDecorator;
 /** Makes a function a filter that is asked at `level`. Its parameters say which data it wants. */
 export function filter<F extends FilterFunction>(level: Level | readonly Level[], fn: F): F;
-export function filter(
-  _what: Class | FilterOptions | Level | readonly Level[],
-  fn?: ClassDecoratorContext | FilterFunction,
-): unknown {
+export function filter(what: Class | FilterOptions | Level | readonly Level[], fn?: object): unknown {
+  if (typeof what === 'function') return undefined;
   return typeof fn === 'function' ? fn : nothing;
 }
 
