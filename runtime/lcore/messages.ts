@@ -1,5 +1,6 @@
 /** What the main thread and its workers tell each other. Packets, connections and sessions never cross. */
 import type { ConnTrackConfig } from '../conntrack/config.ts';
+import { type ExitCode, IrisError } from '../errors.ts';
 import type { WorkerPlan } from './ports.ts';
 
 /** A worker's task, its `workerData`. */
@@ -8,6 +9,8 @@ export interface WorkerTask {
   readonly plan: WorkerPlan;
   readonly conntrack: ConnTrackConfig;
   readonly strict: boolean;
+  /** Secret of the run for the hash of five-tuples. */
+  readonly seed: number;
   /** Words of {@link Control}, shared with the main thread. */
   readonly control: Int32Array;
   /** The worker's counters, shared: the main thread may read them at any time. */
@@ -56,3 +59,21 @@ export type WorkerMessage =
   | { readonly kind: 'report'; readonly text: string }
   | { readonly kind: 'done'; readonly result: WorkerResult }
   | { readonly kind: 'fault'; readonly fault: WorkerFault };
+
+/** An error as it crosses threads, where classes are lost. */
+export function faultOf(error: unknown): WorkerFault {
+  if (error instanceof IrisError) {
+    const { message, hint, exitCode } = error;
+    return hint === undefined ? { message, exitCode } : { message, hint, exitCode };
+  }
+  if (!(error instanceof Error)) return { message: String(error) };
+  return error.stack === undefined ? { message: error.message } : { message: error.message, stack: error.stack };
+}
+
+/** What a worker's fault was, as an error that can be printed. */
+export function errorOf(fault: WorkerFault): Error {
+  if (fault.exitCode !== undefined) return new IrisError(fault.exitCode as ExitCode, fault.message, fault.hint);
+  const error = new Error(fault.message);
+  if (fault.stack !== undefined) error.stack = fault.stack;
+  return error;
+}

@@ -6,18 +6,21 @@
  * The end: workers are told to stop, end their connections and send what they still have; then ports are stopped and
  * everything is given back.
  */
+import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { loadApp } from '../cli/load-app.ts';
 import { listenForStop, SIGNAL_EXIT_CODES } from '../cli/stop.ts';
 import type { Config } from '../config/config.ts';
 import { playedCaptures } from '../config/device.ts';
 import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
-import { ExitCode, InputError, IrisError } from '../errors.ts';
+import { ExitCode, InputError } from '../errors.ts';
 import { loadDpdk } from '../source/dpdk.ts';
 import { COUNTERS_BYTES, createCounters } from '../stats/counters.ts';
 import { createLossWatch } from './loss.ts';
 import {
   Control,
+  errorOf,
+  faultOf,
   Phase,
   type WorkerFault,
   type WorkerMessage,
@@ -105,6 +108,7 @@ function createCrew(program: string, config: Config, settings: RunSettings, live
   const control = new Int32Array(new SharedArrayBuffer((Control.WORKERS + live.workers.length) * 4));
   const max_connections = settings.maxConnections ?? config.conntrack.max_connections;
   const conntrack = { ...config.conntrack, max_connections };
+  const seed = randomInt(2 ** 31);
   let fault: WorkerFault | undefined;
   const ready = countdown(live.workers.length);
   const done = countdown(live.workers.length);
@@ -118,7 +122,7 @@ function createCrew(program: string, config: Config, settings: RunSettings, live
   const workers = live.workers.map((plan): WorkerState => {
     const counters = new SharedArrayBuffer(COUNTERS_BYTES);
     const state: WorkerState = { counters: createCounters(counters), result: undefined };
-    const task: WorkerTask = { program, plan, conntrack, strict: settings.strict, control, counters };
+    const task: WorkerTask = { program, plan, conntrack, strict: settings.strict, seed, control, counters };
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
     worker.on('message', (message: WorkerMessage) => {
       switch (message.kind) {
@@ -242,22 +246,4 @@ function throwIfCaptureBroke(
     if (file === undefined) continue;
     throw new InputError(file, undefined, 'cannot be read to its end', `iris-run --pcap ${file} names the place`);
   }
-}
-
-/** What a worker's fault was, as an error that can be printed. */
-function errorOf(fault: WorkerFault): Error {
-  if (fault.exitCode !== undefined) return new IrisError(fault.exitCode as ExitCode, fault.message, fault.hint);
-  const error = new Error(fault.message);
-  if (fault.stack !== undefined) error.stack = fault.stack;
-  return error;
-}
-
-/** An error as it crosses threads, where classes are lost. */
-export function faultOf(error: unknown): WorkerFault {
-  if (error instanceof IrisError) {
-    const { message, hint, exitCode } = error;
-    return hint === undefined ? { message, exitCode } : { message, hint, exitCode };
-  }
-  if (!(error instanceof Error)) return { message: String(error) };
-  return error.stack === undefined ? { message: error.message } : { message: error.message, stack: error.stack };
 }

@@ -23,6 +23,8 @@ export interface QueueSpec {
 export interface DpdkPortSettings {
   /** Number of the packet memory; all queues must fill it. */
   readonly memory: number;
+  /** The same as {@link attachMemory} gave it to this thread; attached here when missing. */
+  readonly packets?: PacketMemory;
   readonly queues: readonly QueueSpec[];
   /** Rows that every later poll fills; made here when missing. */
   readonly pkt?: Int32Array;
@@ -44,17 +46,17 @@ export interface DpdkPort extends PacketSource {
   release(offsets: Int32Array, n: number): number;
 }
 
+/** The packet memory of that number in the calling thread, once per thread. */
+export function attachMemory(addon: DpdkAddon, id: number): PacketMemory {
+  const { slabOffset, slabLength } = addon.memoryInfo(id);
+  const buffer = addon.memoryAttach(id);
+  return { bytes: new Uint8Array(buffer), view: new DataView(buffer), slabOffset, slabLength };
+}
+
 /** Opens the calling thread's end of its queues. The thread should be pinned and registered before. */
 export function openDpdkPort(addon: DpdkAddon, settings: DpdkPortSettings): DpdkPort {
   const { memory: id, queues } = settings;
-  const info = addon.memoryInfo(id);
-  const buffer = addon.memoryAttach(id);
-  const memory: PacketMemory = {
-    bytes: new Uint8Array(buffer),
-    view: new DataView(buffer),
-    slabOffset: info.slabOffset,
-    slabLength: info.slabLength,
-  };
+  const memory = settings.packets ?? attachMemory(addon, id);
   const rows = settings.pkt ?? new Int32Array((Burst.MAX + Burst.SPARE_ROWS) * Pkt.STRIDE);
   const reader = addon.readerOpen(
     id,

@@ -1,0 +1,70 @@
+/**
+ * A receive core: a thread pinned to it, registered with DPDK, that runs the program on its own queues. It waits until
+ * all are ready, and ends by itself when its input does or the main thread says stop; what it leaves behind in DPDK is
+ * given back when the thread ends, however it does.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { loadApp } from '../cli/load-app.ts';
+import { createCore } from '../core.ts';
+import { createEmitter } from '../dispatch/emit.ts';
+import { createUserErrors } from '../dispatch/user-errors.ts';
+import { parsersFor } from '../protocols/registry.ts';
+import { loadDpdk } from '../source/dpdk.ts';
+import { attachMemory, openDpdkPort } from '../source/dpdk-port.ts';
+import { createCounters } from '../stats/counters.ts';
+import { Control, faultOf, Phase, type WorkerMessage, type WorkerResult, type WorkerTask } from './messages.ts';
+import { createOutbox } from './outbox.ts';
+import { createQueueSource } from './queue-source.ts';
+import { rxLoop } from './rx-loop.ts';
+
+/** Runs the task to its end. */
+async function work(task: WorkerTask, send: (message: WorkerMessage) => void): Promise<WorkerResult> {
+  const { plan, control, conntrack } = task;
+  const addon = loadDpdk();
+  addon.threadPin(plan.core);
+  addon.threadRegister();
+  const app = await loadApp(task.program);
+  const outbox = createOutbox({ postMessage: send }, control, plan.id);
+  const report = (text: string) => send({ kind: 'report', text });
+  const clock = new Int32Array(2);
+  const emitter = createEmitter(clock, outbox.write, app.plan.subscriptions);
+  const describe = (c: number) => core.fiveTuple.at(c).toString();
+  const userErrors = createUserErrors({ strict: task.strict, report, describe });
+  const memory = attachMemory(addon, plan.memory);
+  const core = createCore({
+    id: plan.id,
+    memory,
+    plan: app.plan,
+    maxConnections: conntrack.max_connections,
+    emit: emitter.emit,
+    userError: userErrors.userError,
+    clock,
+    counters: createCounters(task.counters),
+  });
+  const port = openDpdkPort(addon, { memory: plan.memory, packets: memory, pkt: core.pkt, queues: plan.queues });
+  const source = createQueueSource(port, control, outbox);
+  const sub = app.create(core);
+  const parsers = parsersFor(app.plan.parsers);
+
+  send({ kind: 'ready' });
+  Atomics.wait(control, Control.PHASE, Phase.SETUP);
+  try {
+    await rxLoop({ core, source, sub, parsers, config: conntrack, seed: task.seed });
+  } finally {
+    outbox.flush();
+    source.close();
+  }
+  const { packets, bytes, lost } = source.stats;
+  return { packets, bytes, lost, delivered: [...emitter.delivered], userErrors: [...userErrors.counts] };
+}
+
+const parent = parentPort;
+if (parent !== null) {
+  const send = (message: WorkerMessage) => parent.postMessage(message);
+  try {
+    send({ kind: 'done', result: await work(workerData as WorkerTask, send) });
+  } catch (error) {
+    send({ kind: 'fault', fault: faultOf(error) });
+  }
+  parent.close();
+}
