@@ -50,3 +50,30 @@ export function hexOf(bytes: Uint8Array): string {
 export function u16(bytes: Uint8Array, i: number): number {
   return (bytes[i] << 8) | bytes[i + 1];
 }
+
+/** The four bytes at `at` as an IPv4 address. */
+export function ipv4Text(bytes: Uint8Array, at: number): string {
+  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+}
+
+/** The sixteen bytes at `at` as an IPv6 address in the form of RFC 5952. */
+export function ipv6Text(bytes: Uint8Array, at: number): string {
+  const groups = Array.from({ length: 8 }, (_, i) => u16(bytes, at + 2 * i));
+  // The longest run of zero groups, the first of several, but none of a single group.
+  let start = 0;
+  let length = 1;
+  for (let i = 0; i < 8; i++) {
+    let run = 0;
+    while (i + run < 8 && groups[i + run] === 0) run++;
+    if (run > length) {
+      start = i;
+      length = run;
+    }
+  }
+  const hex = (from: number, to: number) =>
+    groups
+      .slice(from, to)
+      .map((group) => group.toString(16))
+      .join(':');
+  return length > 1 ? `${hex(0, start)}::${hex(start + length, 8)}` : hex(0, 8);
+}

@@ -1,14 +1,18 @@
-/** The parsers of all application protocols. A new protocol is a folder beside this file and a line in this list. */
+/**
+ * The parsers of all application protocols. A new protocol is a folder beside this file and a line in this list; one that
+ * is carried in two ways has two parsers of one name.
+ */
 import type { ParserFactory } from './contract.ts';
+import { DNS_TCP_PARSER, DNS_UDP_PARSER } from './dns/parser.ts';
 import { TLS_PARSER } from './tls/parser.ts';
 
-export const PARSERS: readonly ParserFactory[] = [TLS_PARSER];
+export const PARSERS: readonly ParserFactory[] = [TLS_PARSER, DNS_UDP_PARSER, DNS_TCP_PARSER];
 
-/** The parsers of the protocols with these catalog names, in their order. Throws a RangeError for a name without one. */
+/** The parsers of the protocols with these catalog names. Throws a RangeError for a name without one. */
 export function parsersFor(names: readonly string[]): ParserFactory[] {
-  return names.map((name) => {
-    const factory = PARSERS.find((each) => each.name === name);
-    if (factory === undefined) throw new RangeError(`no parser for the protocol '${name}'`);
-    return factory;
+  return names.flatMap((name) => {
+    const factories = PARSERS.filter((each) => each.name === name);
+    if (factories.length === 0) throw new RangeError(`no parser for the protocol '${name}'`);
+    return factories;
   });
 }

@@ -4,6 +4,7 @@
  * loopback; no tunnels, no fragments, no timeouts.
  */
 import { readFileSync } from 'node:fs';
+import type { Truth } from './corpus.ts';
 
 export interface Frame {
   readonly link: number;
@@ -157,10 +158,44 @@ export interface Piece {
   readonly bytes: Buffer;
 }
 
-export interface TcpStream {
+export interface Stream {
+  /** As {@link connectionKey} makes it. */
+  readonly key: string;
   readonly orig: string;
   readonly resp: string;
   readonly pieces: Piece[];
+}
+
+/** Names streams by protocol, their ends in either order, and their place among those with the same ends. */
+function keyed(protocol: string, streams: readonly Omit<Stream, 'key'>[]): Stream[] {
+  const seen = new Map<string, number>();
+  return streams.map((stream) => {
+    const ends = [protocol, ...[stream.orig, stream.resp].sort()].join(' ');
+    const place = seen.get(ends) ?? 0;
+    seen.set(ends, place + 1);
+    return { ...stream, key: `${ends} ${place}` };
+  });
+}
+
+/** An `address|port` of a truth file with IPv6 addresses written out. */
+function writtenOut(end: string): string {
+  const [address, port] = end.split('|');
+  if (!address.includes(':')) return end;
+  const [head, tail = ''] = address.split('::');
+  const left = head.split(':').filter((group) => group !== '');
+  const right = tail.split(':').filter((group) => group !== '');
+  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
+  return `${[...left, ...zeros, ...right].map((group) => group.padStart(4, '0')).join(':')}|${port}`;
+}
+
+/** The key of the stream that is a connection of a truth file. */
+export function connectionKey(truth: Truth, conn: number): string {
+  const ends = (id: number) => {
+    const { proto, orig, resp } = truth.connections[id];
+    return [proto, ...[writtenOut(orig), writtenOut(resp)].sort()].join(' ');
+  };
+  const place = truth.connections.filter((each) => each.id < conn && each.depth === 0 && ends(each.id) === ends(conn));
+  return `${ends(conn)} ${place.length}`;
 }
 
 const SYN = 2;
@@ -169,7 +204,7 @@ const ACK = 16;
 const FIN = 1;
 
 /** TCP connections in order of their first segment; a SYN on a closed five-tuple starts another. */
-export function tcpStreams(frames: readonly Frame[]): TcpStream[] {
+export function tcpStreams(frames: readonly Frame[]): Stream[] {
   const connections: { orig: string; resp: string; segments: Segment[]; fins: Set<string>; closed: boolean }[] = [];
   const current = new Map<string, (typeof connections)[number]>();
   for (const frame of frames) {
@@ -188,7 +223,25 @@ export function tcpStreams(frames: readonly Frame[]): TcpStream[] {
     if (flags & FIN) connection.fins.add(from);
     if (flags & RST || connection.fins.size === 2) connection.closed = true;
   }
-  return connections.map(({ orig, resp, segments }) => ({ orig, resp, pieces: inOrder(segments, orig) }));
+  return keyed(
+    'tcp',
+    connections.map(({ orig, resp, segments }) => ({ orig, resp, pieces: inOrder(segments, orig) })),
+  );
+}
+
+/** UDP connections in order of their first datagram; each datagram is a piece. */
+export function udpStreams(frames: readonly Frame[]): Stream[] {
+  const connections = new Map<string, Omit<Stream, 'key'>>();
+  for (const frame of frames) {
+    const segment = segmentOf(frame);
+    if (segment?.protocol !== 'udp') continue;
+    const { from, to, payload } = segment;
+    const ends = [from, to].sort().join(' ');
+    const connection = connections.get(ends) ?? { orig: from, resp: to, pieces: [] };
+    connections.set(ends, connection);
+    if (payload.length > 0) connection.pieces.push({ fromOrig: from === connection.orig, missed: 0, bytes: payload });
+  }
+  return keyed('udp', [...connections.values()]);
 }
 
 /** Pieces as a receiver gets them; what never comes is told as missed when the capture is over. */

@@ -5,8 +5,8 @@ import { Parse, Probe } from '../../../../runtime/protocols/contract.ts';
 import type { TlsHandshake } from '../../../../runtime/protocols/tls/handshake.ts';
 import { VERSIONS } from '../../../../runtime/protocols/tls/names.ts';
 import { TLS_PARSER } from '../../../../runtime/protocols/tls/parser.ts';
-import { corpus, corpusEntries, readTruth, type Truth, type TruthTls } from '../../../support/corpus.ts';
-import { framesOf, type TcpStream, tcpStreams } from '../../../support/tcp-streams.ts';
+import { corpus, corpusEntries, readTruth, type TruthTls } from '../../../support/corpus.ts';
+import { connectionKey, framesOf, type Stream, tcpStreams } from '../../../support/tcp-streams.ts';
 
 /** What truth files say of TLS beyond `TruthTls`. */
 interface TlsRecord extends TruthTls {
@@ -31,7 +31,7 @@ interface TruthCertificate {
 }
 
 /** The handshake of a stream, or what the parser said instead. */
-function handshakeOf(stream: TcpStream): TlsHandshake | string {
+function handshakeOf(stream: Stream): TlsHandshake | string {
   const parser = TLS_PARSER.create();
   const first = stream.pieces[0];
   if (first === undefined) return 'no payload';
@@ -44,24 +44,6 @@ function handshakeOf(stream: TcpStream): TlsHandshake | string {
   }
   parser.end();
   return (parser.take() as TlsHandshake | null) ?? 'no session';
-}
-
-const expanded = (end: string): string => {
-  const [address, port] = end.split('|');
-  if (!address.includes(':')) return end;
-  const [head, tail = ''] = address.split('::');
-  const left = head.split(':').filter((group) => group !== '');
-  const right = tail.split(':').filter((group) => group !== '');
-  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
-  return `${[...left, ...zeros, ...right].map((group) => group.padStart(4, '0')).join(':')}|${port}`;
-};
-
-/** The stream of a connection of the truth: the same ends, and the same place among those with the same ends. */
-function streamOf(truth: Truth, conn: number, streams: readonly TcpStream[]): TcpStream | undefined {
-  const ends = (id: number) => [truth.connections[id].orig, truth.connections[id].resp].sort().join(' ');
-  const place = truth.connections.filter((each) => each.id < conn && ends(each.id) === ends(conn)).length;
-  const key = [truth.connections[conn].orig, truth.connections[conn].resp].map(expanded).sort().join(' ');
-  return streams.filter((stream) => [stream.orig, stream.resp].sort().join(' ') === key)[place];
 }
 
 const number = (name: string | null): number | undefined =>
@@ -137,9 +119,9 @@ else {
         (record) => record.over === 'tcp' && truth.connections[record.conn].depth === 0,
       );
       if (records.length === 0) continue;
-      const streams = tcpStreams(framesOf(entry.pcap));
+      const streams = new Map(tcpStreams(framesOf(entry.pcap)).map((each) => [each.key, each]));
       for (const record of records) {
-        const stream = streamOf(truth, record.conn, streams);
+        const stream = streams.get(connectionKey(truth, record.conn));
         const ours = stream === undefined ? 'no stream' : handshakeOf(stream);
         // After STARTTLS or CONNECT the connection is another protocol's.
         const expected = record.at_stream_start === false ? 'not tls' : undefined;
