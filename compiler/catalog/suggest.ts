@@ -3,7 +3,8 @@
 /** The candidate nearest to `name`, if it is near enough to be a slip of the hand. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = name.toLowerCase();
-  const limit = Math.max(1, Math.floor(wanted.length / 3));
+  // One letter is near every other.
+  const limit = wanted.length < 2 ? 0 : Math.max(1, Math.floor(wanted.length / 3));
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const candidate of candidates) {

@@ -134,7 +134,7 @@ export function suitableLevels(question: LevelQuestion): readonly Level[] {
 export type Inferred =
   | { readonly level: Level }
   /** Several would do and none is known to be first. */
-  | { readonly choices: readonly Level[] }
+  | { readonly choices: readonly Level[]; readonly because?: string | undefined }
   /** None would do; one reason per level that was looked at. */
   | { readonly reasons: readonly string[] };
 
@@ -155,7 +155,12 @@ export function inferLevel(question: LevelQuestion): Inferred {
   const [only] = first;
   if (first.length === 1 && only !== undefined) return { level: only };
   const choices = first.length > 1 ? first : suitableLevels(question);
-  if (choices.length > 0) return { choices };
+  if (choices.length > 0) {
+    // Where only streaming is left, the reason is what keeps it from the end of the connection, when all data is there.
+    const because =
+      pdu || choices.some((level) => ONCE.includes(level)) ? undefined : levelProblem(question, 'L4Terminated');
+    return { choices, because };
+  }
   return {
     reasons: [...new Set(ONCE.map((level) => levelProblem(question, level)).filter((reason) => reason !== undefined))],
   };

@@ -155,10 +155,10 @@ const JOINED = [
 ];
 
 function expectation(labels: ReadonlySet<string>): string {
+  if (labels.has('`lines("file")`')) return 'a set such as `{1, 2}` or `lines("file")`';
   const first = PREFERENCE.find((label) => labels.has(label));
   if (first !== undefined) return first;
   const shown = JOINED.filter((label) => labels.has(label));
-  if (labels.has('`lines("file")`')) return 'a set such as `{1, 2}` or `lines("file")`';
   if (shown.length === 0) return 'a statement (`use`, `set`, `let` or `subscribe`)';
   return shown.length === 1 ? `${shown[0]}` : `${shown.slice(0, -1).join(', ')} or ${shown[shown.length - 1]}`;
 }

@@ -236,7 +236,8 @@ export function createSubscriptions(
     const span = name.span;
     const where = params === undefined ? name.name : `${name.name}(...)`;
     if ('choices' in inferred) {
-      const message = `where \`${name.name}\` is delivered cannot be told from its data: ${listNames(inferred.choices, 'or')} would do`;
+      const because = inferred.because === undefined ? '' : `; ${inferred.because}`;
+      const message = `where \`${name.name}\` is delivered cannot be told from its data: ${listNames(inferred.choices, 'or')} would do${because}`;
       report.error('level', span, message, {
         suggestion: `say which: \`subscribe ${where} at ${inferred.choices[0]} when ...\``,
       });
