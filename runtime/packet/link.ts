@@ -141,7 +141,9 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
       case 30:
         return ether(p, EtherType.IPV6, at + 4, end);
       default:
-        return fail(Counter.NOT_IP);
+        // Some writers put an EtherType here, in all four bytes or in the last two.
+        if (value < 1536) return fail(Counter.NOT_IP);
+        return ether(p, value > 0xffff ? view.getUint16(at + 2) : value, at + 4, end);
     }
   }
 
