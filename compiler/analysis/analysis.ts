@@ -4,12 +4,13 @@
  */
 import { ts } from 'ts-morph';
 import type { SourceFile } from '../language/ast.ts';
+import type { Diagnostic } from '../language/diagnostic.ts';
 import type { CheckEnvironment, UsedName, UseResolution } from '../language/environment.ts';
 import { createClassReader } from './classes.ts';
 import { type ColumnOptions, type ColumnsRefused, type CompiledColumns, compileColumns } from './columns.ts';
 import { createFunctionReader } from './functions.ts';
 import { type AnalysisHost, folderOf, joinPath } from './host.ts';
-import type { DataTypeInfo, Declared } from './info.ts';
+import type { CallbackInfo, DataTypeInfo, Declared } from './info.ts';
 import { createMarkReader } from './marks.ts';
 import { createModules, isTypeOnly, type Module, type Resolved, RUNTIME_MODULE, spanOf } from './modules.ts';
 import { createReport } from './report.ts';
@@ -32,6 +33,7 @@ export function createAnalysis(host: AnalysisHost, path: string): Analysis {
   const runtime = modules.load(joinPath(host.packageRoot, 'runtime/runtime.ts'));
   const dataTypes = new Map<string, DataTypeInfo>();
   const read = new Map<ts.Node, DataTypeInfo | undefined>();
+  let told = 0;
   let libraryNames: readonly string[] | undefined;
 
   const signatures = createSignatureReader(
@@ -47,13 +49,7 @@ export function createAnalysis(host: AnalysisHost, path: string): Analysis {
     folder,
     known: (name) => dataTypes.get(name),
   });
-  const functions = createFunctionReader(
-    modules,
-    marks,
-    signatures,
-    report,
-    (type) => dataTypes.get(type)?.kind === 'pdu',
-  );
+  const functions = createFunctionReader(modules, marks, signatures, report, (name) => dataTypes.get(name));
 
   function dataTypeOf(resolved: Resolved): DataTypeInfo | undefined {
     if (read.has(resolved.node)) return read.get(resolved.node);
@@ -74,10 +70,11 @@ export function createAnalysis(host: AnalysisHost, path: string): Analysis {
     return info;
   }
 
-  function dataType(name: string): DataTypeInfo | undefined {
+  function dataType(name: string, seenFrom?: CallbackInfo): DataTypeInfo | undefined {
     const known = dataTypes.get(name);
-    if (known !== undefined || runtime === undefined) return known;
-    const resolved = modules.resolveExport(runtime, name);
+    // What a user's file declares is known to that file, and by `use` alone to others.
+    if (known !== undefined) return seenFrom !== undefined || known.module === RUNTIME_MODULE ? known : undefined;
+    const resolved = runtime === undefined ? undefined : modules.resolveExport(runtime, name);
     return resolved === undefined ? undefined : dataTypeOf(resolved);
   }
 
@@ -94,16 +91,19 @@ export function createAnalysis(host: AnalysisHost, path: string): Analysis {
   function resolveUse(from: string, names: readonly string[]): UseResolution {
     const target = from === RUNTIME_MODULE ? runtime : modules.load(joinPath(folder, from));
     if (target === undefined) return missingFile(from);
+    const isBroken = (one: Diagnostic): boolean => one.code === 'typescript-syntax' && one.file === target.source;
+    const broken = report.diagnostics.some(isBroken);
+    if (broken && report.diagnostics.findIndex(isBroken) < told)
+      return { error: `\`${target.source.path}\` has syntax errors` };
     const found = new Map<string, UsedName>();
-    const before = report.diagnostics.length;
-    const broken = report.diagnostics.some((one) => one.code === 'typescript-syntax' && one.file === target.source);
     for (const name of broken ? [] : names) {
       const used = usedName(target, name, from);
       if (used !== undefined) found.set(name, used);
     }
-    const exported = modules.exportNames(target);
-    const own = report.diagnostics.filter((one, i) => i >= before || one.file === target.source);
-    return { names: found, exported, diagnostics: own };
+    // Each problem is told once, with the first `use` that meets it.
+    const diagnostics = report.diagnostics.slice(told);
+    told = report.diagnostics.length;
+    return { names: found, exported: modules.exportNames(target), diagnostics };
   }
 
   function missingFile(from: string): UseResolution {
@@ -127,8 +127,14 @@ export function createAnalysis(host: AnalysisHost, path: string): Analysis {
     }
     if (ts.isClassDeclaration(node)) {
       const mark = classes.mark(resolved);
-      if (mark?.name === 'callback') return { is: 'callback', info: classes.callback(declared, resolved) };
-      if (mark?.name === 'filter') return { is: 'filter', info: classes.filter(declared, resolved, mark) };
+      if (mark?.name === 'callback') {
+        const info = classes.callback(declared, resolved);
+        return info === undefined ? undefined : { is: 'callback', info };
+      }
+      if (mark?.name === 'filter') {
+        const info = classes.filter(declared, resolved, mark);
+        return info === undefined ? undefined : { is: 'filter', info };
+      }
     }
     const info = dataTypeOf(resolved);
     if (info !== undefined) return { is: 'dataType', info };

@@ -25,6 +25,3 @@ export const SESSION_TYPES: Readonly<Record<string, string>> = {
   QuicStream: 'quic',
   SshHandshake: 'ssh',
 };
-
-/** Levels at which there is a packet at hand. */
-export const PACKET_LEVELS: readonly Level[] = ['Packet', 'L4FirstPacket', 'L4EndHshk', 'InL4Conn', 'InL4Stream'];

@@ -1,6 +1,6 @@
 /** Reads classes marked `@datatype`, `@callback` and `@filter` into plain data. */
 import { ts } from 'ts-morph';
-import { BUILT_IN_KINDS, PACKET_LEVELS, SESSION_TYPES } from './built-ins.ts';
+import { BUILT_IN_KINDS, SESSION_TYPES } from './built-ins.ts';
 import { type ColumnClass, columnClass } from './column-class.ts';
 import { compileColumns } from './columns.ts';
 import { specifier } from './host.ts';
@@ -16,12 +16,14 @@ import {
 import type { Mark, MarkReader } from './marks.ts';
 import { hasModifier, type Module, type Modules, type Resolved, RUNTIME_MODULE, spanOf } from './modules.ts';
 import type { Report } from './report.ts';
-import { mayReturn, type ParamInfo, returnsValue, type SignatureReader } from './signatures.ts';
+import { checkLevels, mayReturn, type ParamInfo, returnsValue, type SignatureReader } from './signatures.ts';
 
 export interface ClassReader {
   dataType(resolved: Resolved, mark: Mark | undefined): DataTypeInfo | undefined;
-  callback(declared: Declared, resolved: Resolved): CallbackInfo;
-  filter(declared: Declared, resolved: Resolved, mark: Mark): FilterInfo;
+  /** Undefined, and reported, when it has no method that is ever called. */
+  callback(declared: Declared, resolved: Resolved): CallbackInfo | undefined;
+  /** Likewise. */
+  filter(declared: Declared, resolved: Resolved, mark: Mark): FilterInfo | undefined;
   /** Whether a declaration is a data type, without reading it in full. */
   isDataType(resolved: Resolved): boolean;
   /** Our mark on a class, if it has one. */
@@ -109,12 +111,13 @@ export function createClassReader(context: ClassContext): ClassReader {
     return { ...base, kind, availableAt: atOption(module, options) ?? table?.availableAt ?? 'L4FirstPacket' };
   }
 
-  function callback(declared: Declared, { module, node }: Resolved): CallbackInfo {
+  function callback(declared: Declared, { module, node }: Resolved): CallbackInfo | undefined {
     const found = ts.isClassDeclaration(node) ? methods(module, node, 'callback') : [];
     const made = ts.isClassDeclaration(node) ? constructorOf(node) : undefined;
     if (found.length === 0) {
       const hint = "mark its methods `@on(LEVEL)`, such as `@on('L4Terminated')`";
       report.error('no-methods', declared, `\`${declared.name}\` has no method that is ever called`, hint);
+      return undefined;
     }
     return {
       ...declared,
@@ -125,7 +128,7 @@ export function createClassReader(context: ClassContext): ClassReader {
     };
   }
 
-  function filter(declared: Declared, { module, node }: Resolved, mark: Mark): FilterInfo {
+  function filter(declared: Declared, { module, node }: Resolved, mark: Mark): FilterInfo | undefined {
     const options = marks.options(module, mark, ['at']);
     const at = atOption(module, options);
     const found = ts.isClassDeclaration(node) ? methods(module, node, 'filter', at) : [];
@@ -133,6 +136,7 @@ export function createClassReader(context: ClassContext): ClassReader {
     if (found.length === 0) {
       const hint = "mark its method `@on(LEVEL)`, such as `@on('InL4Conn')`";
       report.error('no-methods', declared, `the filter \`${declared.name}\` has no method that is ever asked`, hint);
+      return undefined;
     }
     return {
       ...declared,
@@ -180,14 +184,8 @@ export function createClassReader(context: ClassContext): ClassReader {
   ): UpdateMethod {
     const params = signatures.params(module, node);
     const name = node.name.getText();
-    for (const param of params) {
-      if (context.known(param.type)?.kind !== 'pdu') continue;
-      const without = levels.find((level) => !PACKET_LEVELS.includes(level));
-      if (without === undefined) continue;
-      const place = { file: module.source, span: param.span };
-      const hint = `packets are at hand at ${PACKET_LEVELS.slice(1).join(', ')}`;
-      report.error('no-packet', place, `there is no packet at \`${without}\``, hint);
-    }
+    // What a callback gets is for the checker, who knows the subscription.
+    if (role !== 'callback') checkLevels(report, module, params, levels, context.known);
     if (role === 'filter' && !mayReturn(node)) {
       const place = { file: module.source, span: spanOf(node.name) };
       const hint = 'return Accept, Drop or Continue';

@@ -1,11 +1,10 @@
 /** Reads functions that handle deliveries, and functions made filters by `filter(level, fn)`. */
 import { ts } from 'ts-morph';
-import { PACKET_LEVELS } from './built-ins.ts';
-import type { CallbackInfo, Declared, FilterInfo } from './info.ts';
+import type { CallbackInfo, DataTypeInfo, Declared, FilterInfo } from './info.ts';
 import type { MarkReader } from './marks.ts';
 import { type Module, type Modules, type Resolved, spanOf } from './modules.ts';
 import type { Report } from './report.ts';
-import { type FunctionNode, mayReturn, type ParamInfo, returnsValue, type SignatureReader } from './signatures.ts';
+import { checkLevels, type FunctionNode, mayReturn, returnsValue, type SignatureReader } from './signatures.ts';
 
 export interface FunctionReader {
   callback(declared: Declared, resolved: Resolved): CallbackInfo | undefined;
@@ -18,7 +17,7 @@ export function createFunctionReader(
   marks: MarkReader,
   signatures: SignatureReader,
   report: Report,
-  isPacket: (type: string) => boolean,
+  known: (name: string) => DataTypeInfo | undefined,
 ): FunctionReader {
   function callback(declared: Declared, { module, node }: Resolved): CallbackInfo | undefined {
     const fn = functionOf(node);
@@ -58,19 +57,8 @@ export function createFunctionReader(
       report.error('filter-returns-nothing', place, `the filter \`${declared.name}\` returns nothing`, hint);
     }
     const params = signatures.params(from, node);
-    for (const param of params)
-      noPacket(
-        from,
-        param,
-        levels.find((level) => !PACKET_LEVELS.includes(level)),
-      );
+    checkLevels(report, from, params, levels, known);
     return levels.length === 0 ? undefined : { ...declared, kind: 'function', levels, params, methods: [] };
-  }
-
-  function noPacket(module: Module, param: ParamInfo, level: string | undefined): void {
-    if (level === undefined || !isPacket(param.type)) return;
-    const hint = `packets are at hand at ${PACKET_LEVELS.join(', ')}`;
-    report.error('no-packet', { file: module.source, span: param.span }, `there is no packet at \`${level}\``, hint);
   }
 
   return { callback, filter };

@@ -1,9 +1,9 @@
 /** Reads the decorators of runtime/subscription/decorators.ts, and `filter(level, fn)`, off the syntax. */
 import { ts } from 'ts-morph';
+import { didYouMean } from '../catalog/suggest.ts';
 import { LEVELS, type Level } from './info.ts';
 import { type Module, type Modules, RUNTIME_MODULE, spanOf } from './modules.ts';
 import type { Report } from './report.ts';
-import { didYouMean } from './suggest.ts';
 
 const MARKS = ['datatype', 'callback', 'filter', 'on'] as const;
 export type MarkName = (typeof MARKS)[number];

@@ -1,10 +1,11 @@
 /** Reads parameters and return types of user functions and methods: types by name, followed through imports. */
 import { ts } from 'ts-morph';
+import { didYouMean } from '../catalog/suggest.ts';
 import type { Span } from '../language/ast.ts';
-import type { DataTypeInfo } from './info.ts';
+import { dataProblem } from '../language/levels.ts';
+import type { DataTypeInfo, Level } from './info.ts';
 import { isTypeOnly, type Module, type Modules, type Resolved, RUNTIME_MODULE, spanOf } from './modules.ts';
 import type { Report } from './report.ts';
-import { didYouMean } from './suggest.ts';
 
 export type FunctionNode =
   | ts.FunctionDeclaration
@@ -90,6 +91,24 @@ export function createSignatureReader(modules: Modules, types: TypeSource, repor
   }
 
   return { params };
+}
+
+/** Reports parameters whose data is not there at a level where the function is asked. */
+export function checkLevels(
+  report: Report,
+  module: Module,
+  params: readonly ParamInfo[],
+  levels: readonly Level[],
+  known: (name: string) => DataTypeInfo | undefined,
+): void {
+  for (const { type, span } of params) {
+    const info = known(type);
+    if (info === undefined) continue;
+    for (const level of levels) {
+      const problem = dataProblem(info, level);
+      if (problem !== undefined) report.error('level', { file: module.source, span }, problem);
+    }
+  }
 }
 
 /** Whether calls yield something: as annotated, else by what its `return`s look like. A promise is nothing. */
