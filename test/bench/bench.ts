@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { SHAPE_NAMES, type Shape } from '../traffic/options.ts';
 import { type BenchCapture, benchCapture } from './captures.ts';
+import { compileFilters } from './filters.ts';
 import { buildFloor, FLOOR_MODES, runFloor, type Sample } from './floor.ts';
 import { type Cost, cost, printTable } from './report.ts';
 import { STAGES, type Stage } from './stages.ts';
@@ -72,7 +73,7 @@ function ownSubject(stage: Stage, gc: boolean): Subject {
   const script = fileURLToPath(new URL('subject.js', import.meta.url));
   return {
     name: stage,
-    compare: (stage as string) === 'records',
+    compare: stage === 'records',
     run: ({ path }, max) => {
       const args = [script, stage, path, `${max}`, ...(gc ? ['--gc'] : [])];
       return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Sample & { gc?: GcReport };
@@ -108,7 +109,8 @@ function printGc(
   });
 }
 
-function main(options: Options): void {
+async function main(options: Options): Promise<void> {
+  await compileFilters();
   const say = (text: string) => void (options.json ? undefined : console.log(text));
   const subjects = [
     ...floorSubjects(buildFloor(), options.floorStages === true),
@@ -142,4 +144,4 @@ const program = new Command('bench')
   .option('--gc', 'what the garbage collector did, and the longest burst (costs a little)')
   .option('--json', 'print everything as JSON');
 
-main(program.parse().opts<Options>());
+await main(program.parse().opts<Options>());

@@ -43,7 +43,7 @@ ifCompiler('the floor counts what the traffic holds, in batches and one by one',
       );
       assert.is(
         sample.connBytes,
-        sum((truth) => truth.orig.frameBytes + truth.resp.frameBytes),
+        sum((truth) => truth.orig.ipBytes + truth.resp.ipBytes),
       );
       assert.is(sample.packets, sample.connPackets);
     }

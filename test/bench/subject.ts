@@ -42,7 +42,7 @@ const work = await prepare(capture, Number(max), gcFlag === '--gc' ? onPoll : un
 await setImmediate();
 pauses.length = 0;
 const before = process.cpuUsage();
-const counts = work();
+const counts = await work();
 const used = process.cpuUsage(before);
 const whole = process.cpuUsage();
 const sample: Sample = {

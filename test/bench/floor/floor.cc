@@ -30,11 +30,11 @@ constexpr uint8_t FIN = 1, SYN = 2, RST = 4, ACK = 16;
 constexpr uint32_t PROTO = 0xff, IPV6 = 0x100, KEY = PROTO | IPV6;
 constexpr uint32_t SECOND = 0x400, FIN_0 = 0x1000, FINACK_0 = 0x4000, FINACKS = FINACK_0 | FINACK_0 << 1;
 
-// One packet of the batch after parsing.
+// One packet of the batch after parsing; `wire` is the frame's length, `length` that of the IP packet.
 struct Packet {
   uint32_t src, dst, ports, meta;
   uint32_t hash, wire, payload, sec;
-  uint32_t nsec, flags;
+  uint32_t nsec, flags, length;
   const uint8_t *l3;
 };
 
@@ -322,6 +322,7 @@ private:
     } else {
       return false;
     }
+    p.length = length;
     const uint8_t *transport = ip + l4;
     if (proto == 6) {
       if (captured < l3 + l4 + 20 || length < l4 + 20) return false;
@@ -373,7 +374,7 @@ private:
     if (STAGE < COUNT) return;
     Record &r = table_.at(id);
     r.packets[dir]++;
-    r.bytes[dir] += p.wire;
+    r.bytes[dir] += p.length;
     r.payload[dir] += p.payload;
     r.last_sec = p.sec;
     r.last_nsec = p.nsec;
