@@ -46,7 +46,7 @@ export function createSignatureReader(modules: Modules, types: TypeSource, repor
       }
       const shown = ts.isIdentifier(param.name) ? `\`${param.name.text}\`` : 'this parameter';
       if (param.type === undefined) {
-        const hint = `write its type: ${param.name.getText()}: ${types.typeNames().includes('FiveTuple') ? 'FiveTuple' : 'TYPE'}`;
+        const hint = `write its type: ${param.name.getText()}: ${likelyType(param.name.getText(), types.typeNames())}`;
         report.error('untyped-parameter', place, `${shown} has no type, which would say what data it wants`, hint);
         continue;
       }
@@ -91,6 +91,11 @@ export function createSignatureReader(modules: Modules, types: TypeSource, repor
   }
 
   return { params };
+}
+
+/** `tls` is most likely a TlsHandshake. */
+function likelyType(name: string, types: readonly string[]): string {
+  return types.find((type) => type.toLowerCase().includes(name.toLowerCase())) ?? 'FiveTuple';
 }
 
 /** Reports parameters whose data is not there at a level where the function is asked. */
