@@ -12,6 +12,7 @@ import type { FilterFile, SourceFile } from './language/ast.ts';
 import { check } from './language/check.ts';
 import type { Diagnostic } from './language/diagnostic.ts';
 import { parseFilterFile } from './language/parse.ts';
+import { inOrder } from './language/report.ts';
 import type { TypedProgram } from './language/typed.ts';
 import { type ProgramPlan, planProgram } from './plan/plan.ts';
 
@@ -45,7 +46,7 @@ export function compile(file: SourceFile, host: CompileHost): Compilation {
 
   const analysis = createAnalysis(host.files, file.path);
   const checked = check(ast, file, analysis);
-  const found = [...parsed.diagnostics, ...checked.diagnostics];
+  const found = inOrder([...parsed.diagnostics, ...checked.diagnostics], file);
   const typed = checked.program;
   if (typed === undefined || failed(found)) return { file, ast, diagnostics: found };
 

@@ -6,7 +6,7 @@ import type { FilterFile, SourceFile } from './ast.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { CheckEnvironment } from './environment.ts';
 import { createExpressions } from './expressions.ts';
-import { createReport } from './report.ts';
+import { createReport, inOrder } from './report.ts';
 import { createScope } from './scope.ts';
 import { createSets } from './sets.ts';
 import { createSubscriptions } from './subscriptions.ts';
@@ -29,18 +29,11 @@ export function check(ast: FilterFile, file: SourceFile, env: CheckEnvironment):
   // What looks unused next to an error may be what the error is about.
   if (!report.diagnostics.some(isError)) scope.reportUnused();
 
-  const diagnostics = [...report.diagnostics].sort(
-    (a, b) => order(a, file) - order(b, file) || a.span.start - b.span.start,
-  );
+  const diagnostics = inOrder(report.diagnostics, file);
   const failed = diagnostics.some(isError);
   return { program: failed ? undefined : { file, subscriptions, uses: scope.uses }, diagnostics };
 }
 
 function isError({ severity }: Diagnostic): boolean {
   return severity === 'error';
-}
-
-/** The filter file's own diagnostics come first. */
-function order(diagnostic: Diagnostic, file: SourceFile): number {
-  return diagnostic.file === file ? 0 : 1;
 }

@@ -55,3 +55,9 @@ export function listNames(names: readonly string[], last: 'and' | 'or'): string 
   if (quoted.length < 2) return quoted.join('');
   return `${quoted.slice(0, -1).join(', ')} ${last} ${quoted[quoted.length - 1]}`;
 }
+
+/** By place: the filter file's own first, then those of other files. */
+export function inOrder(diagnostics: readonly Diagnostic[], file: SourceFile): readonly Diagnostic[] {
+  const rank = (one: Diagnostic) => (one.file === file ? 0 : 1);
+  return [...diagnostics].sort((a, b) => rank(a) - rank(b) || a.span.start - b.span.start);
+}
