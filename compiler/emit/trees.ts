@@ -3,7 +3,7 @@ import { fieldKey, type Literal } from '../plan/atom.ts';
 import { type Chain, isEmptyNode, marksBelow, type TreeNode } from '../plan/tree.ts';
 import { type Condition, conditionOf, type Locals } from './tests.ts';
 import { commentText } from './text.ts';
-import type { ArmView, CaseView, NodeView } from './view.ts';
+import { type ArmView, type CaseView, type NodeView, when } from './view.ts';
 
 export interface TreeCode {
   readonly locals: Locals;
@@ -28,13 +28,19 @@ function chainNodes(chain: Chain, code: TreeCode, known: ReadonlySet<string>): r
   if (choice !== undefined) return [choice];
   const arms: ArmView[] = [];
   addArms(chain, code, known, arms);
-  return [{ template: 'branch', arms }];
+  const branch: NodeView = { template: 'branch', arms };
+  if (!hasElse(chain)) return [branch];
+  const guard = code.guard?.(marksBelow({ marks: [], chains: [chain] }));
+  return [guard === undefined ? branch : when(guard, [branch])];
 }
+
+/** An `else` means that no test before it held, so that these must be made whoever is alive. */
+const hasElse = ({ otherwise }: Chain): boolean => otherwise !== undefined && !isEmptyNode(otherwise);
 
 function addArms(chain: Chain, code: TreeCode, known: ReadonlySet<string>, arms: ArmView[]): void {
   for (const { test, node } of chain.arms) {
     const below = marksBelow(node);
-    const guard = code.guard?.(below);
+    const guard = hasElse(chain) ? undefined : code.guard?.(below);
     const condition = test.atom.predicate.kind === 'user' ? code.user?.(test) : conditionOf(test, code.locals, known);
     if (condition === undefined) throw new TypeError(`no code for ${test.atom.text} here`);
     const whole = guard === undefined ? condition.code : `${guard} && ${condition.code}`;

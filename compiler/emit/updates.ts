@@ -32,7 +32,10 @@ function columnLines(
     const length = column.array ? `, length: ${column.length}` : '';
     return `  { name: ${stringLiteral(column.name)}, type: '${column.type}', word: ${column.constant}${length} },`;
   });
-  const followers = compiled.followers.map((f) => `${f.name}: ${viewLocal(runtimeView(f.type, context), context)}`);
+  const followers = compiled.followers.map((f) => {
+    const flyweight = viewLocal(runtimeView(f.type, context), context);
+    return flyweight === f.name ? f.name : `${f.name}: ${flyweight}`;
+  });
   const end = followers.length === 0 ? '])' : `], { ${followers.join(', ')} })`;
   return [`const ${local} = ${view}(core, ${scope.value(type.module, type.name)}, [`, ...columns, end];
 }
@@ -71,7 +74,7 @@ export function dataFunctions(context: Context): readonly FunctionView[] {
       noteUses(text, context);
       const [head = '', ...body] = text.map(bare);
       const inner = body.slice(0, -1).map((line) => line.replace(/^ {2}/, ''));
-      return { doc: [`${type.name}.`], head, nodes: [lines(...inner)] };
+      return { doc: [`A method of ${type.name}, over its columns.`], head, nodes: [lines(...inner)] };
     });
   });
 }

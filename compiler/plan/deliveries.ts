@@ -7,11 +7,11 @@ import type { ProtocolDef } from '../../runtime/protocols/field.ts';
 import type { Level } from '../analysis/info.ts';
 import type { Span } from '../language/ast.ts';
 import type { TypedSubscription } from '../language/typed.ts';
-import { type Literal, type Pattern, patternText, positive, protocolAtom, sessionAtom } from './atom.ts';
+import { applicationOf, type Literal, type Pattern, patternText, positive, protocolAtom, sessionAtom } from './atom.ts';
 import { mergePatterns, toDnf } from './dnf.ts';
 import { toFormula } from './formula.ts';
 import { isConflict, simplifyPattern } from './pattern.ts';
-import type { World } from './presence.ts';
+import { presenceOf, type World } from './presence.ts';
 
 export interface Delivery {
   /** Number of the subscription in order of declaration. */
@@ -76,7 +76,7 @@ export function deliveriesOf(
       problems.push({ severity: 'error', code: 'unsatisfiable', message, span: whenSpan(subscription) });
       continue;
     }
-    const merged = mergePatterns(patterns, world);
+    const merged = mergePatterns(patterns, world).flatMap((pattern) => splitByTransport(pattern, world));
     problems.push(...merged.flatMap((pattern) => problemsAt(pattern, level, subscription)));
     deliveries.push({ subscription: index, level, patterns: merged });
   }
@@ -95,6 +95,20 @@ function impliedBy(subscription: TypedSubscription, level: Level, world: World):
   const tcp = world.protocols.find((p) => p.name === 'tcp');
   if (level === 'L4EndHshk' && tcp !== undefined) literals.push(positive(protocolAtom(tcp, span)));
   return literals;
+}
+
+/**
+ * `not tls` is true of UDP at the first packet, and of TCP only later: one pattern for each, so that nothing waits, and
+ * nothing is parsed, where the answer is known.
+ */
+function splitByTransport(pattern: Pattern, world: World): readonly Pattern[] {
+  if (!world.connections || !pattern.some((l) => applicationOf(l)?.over.length === 1)) return [pattern];
+  const transports = world.protocols.filter((p) => p.layer === 'transport');
+  const { present } = presenceOf(pattern, world);
+  if (transports.some((p) => present.has(p.name))) return [pattern];
+  const span = pattern[0]?.atom.predicate.span ?? { start: 0, end: 0 };
+  const parts = transports.map((p) => simplifyPattern([...pattern, positive(protocolAtom(p, span))], world));
+  return parts.flatMap((part) => (isConflict(part) ? [] : [part]));
 }
 
 /** Tests that a level comes too early, or too late, for. */
