@@ -167,7 +167,7 @@ function valueConflict(literals: Conjunction): Conflict | undefined {
   }
   for (const group of byField.values()) {
     // Without a positive test the field need not be there at all, and then every negated one holds.
-    if (!group.some((literal) => literal.positive)) continue;
+    if (group.length < 2 || !group.some((literal) => literal.positive)) continue;
     const conflict = rangeConflict(group) ?? textConflict(group);
     if (conflict !== undefined) return conflict;
   }
