@@ -77,7 +77,7 @@ export async function runOnline(program: string, config: Config, settings: RunSe
     } finally {
       crew.enter(Phase.STOP);
       await crew.gone;
-      live.close();
+      for (const fault of live.close()) process.stderr.write(`note: ${fault}\n`);
     }
   } finally {
     stop.dispose();
@@ -244,6 +244,11 @@ function throwIfCaptureBroke(
     const device = config.online?.ports.find(({ device: d }) => d.kind === 'virtual' && d.name === port.name)?.device;
     const [file] = device === undefined ? [] : playedCaptures(device);
     if (file === undefined) continue;
-    throw new InputError(file, undefined, 'cannot be read to its end', `iris-run --pcap ${file} names the place`);
+    throw new InputError(
+      file,
+      undefined,
+      'net_pcap cannot read it to its end',
+      `iris-run --pcap ${file} names the place, or reads what libpcap cannot`,
+    );
   }
 }

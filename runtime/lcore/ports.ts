@@ -39,8 +39,8 @@ export interface LivePorts {
   /** Lets packets in: call it when the workers are ready. Returns what should be known. */
   start(): readonly string[];
   stats(port: LivePort): PortStats;
-  /** Stops and removes the ports, frees the memories (all workers must be gone) and stops DPDK. */
-  close(): void;
+  /** Stops and removes the ports, frees the memories (all workers must be gone) and stops DPDK; what failed of it. */
+  close(): readonly string[];
 }
 
 /** Bytes of a frame's headers below the MTU: Ethernet, two VLAN tags, checksum. */
@@ -72,14 +72,23 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
   const opened: LivePort[] = [];
   const memories: number[] = [];
   const notes: string[] = [];
-  /** Undoes what was done so far; a fault in it must not hide the first one. */
-  function close(): void {
-    for (const { port } of opened.splice(0)) {
-      addon.portStop(port);
-      addon.deviceRemove(port);
+  /** Undoes what was done so far, all of it even if a step fails. */
+  function close(): string[] {
+    const faults: string[] = [];
+    const step = (what: string, action: () => void) => {
+      try {
+        action();
+      } catch (error) {
+        faults.push(`${what}: ${reasonOf(error)}`);
+      }
+    };
+    for (const { name, port } of opened.splice(0)) {
+      step(name, () => addon.portStop(port));
+      step(name, () => addon.deviceRemove(port));
     }
-    for (const memory of memories.splice(0)) addon.memoryFree(memory);
-    addon.ealStop();
+    for (const memory of memories.splice(0)) step('packet memory', () => addon.memoryFree(memory));
+    step('DPDK', () => addon.ealStop());
+    return faults;
   }
 
   try {
@@ -130,11 +139,7 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       });
     return { workers, ports: opened, notes, start, stats: ({ port }) => addon.portStats(port), close };
   } catch (error) {
-    try {
-      close();
-    } catch {
-      // The first fault is the one to tell.
-    }
+    close();
     throw error;
   }
 }

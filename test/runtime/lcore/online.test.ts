@@ -1,0 +1,208 @@
+/** Online runs as their user sees them: records, summary, exit code; the same records as from the capture itself. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { captureFolder } from '../../support/captures.ts';
+import { corpus, packageRoot } from '../../support/corpus.ts';
+import { dpdk } from '../../support/dpdk.ts';
+
+const RUN = join(packageRoot(), 'dist/runtime/cli/iris-run.js');
+const APP = join(packageRoot(), 'dist/test/support/flow-app.js');
+const SAMPLE = join(packageRoot(), 'examples/sni/sample.pcap');
+
+const test = suite('online');
+const folder = captureFolder();
+test.after(folder.remove);
+const addon = dpdk();
+const cores = addon?.threadAffinity() ?? [];
+const [core = 0] = cores;
+
+/** A configuration of ports, each on its core. */
+function configure(ports: readonly (readonly [device: string, cores: readonly number[]])[], online = ''): string {
+  const text = ports.map(([device, on]) => `[[online.ports]]\ndevice = "${device}"\ncores = [${on.join(', ')}]\n`);
+  const head = `main_core = ${core}\nmempool.capacity = 8191\n[online]\nnb_rxd = 512\n${online}\n`;
+  return folder.write('run.toml', Buffer.from(head + text.join('')));
+}
+
+interface Outcome {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [RUN, APP, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+    timeout: 60_000,
+  });
+  return { status, out: stdout, err: stderr };
+}
+
+/** Resolves with the run's outcome when it has ended by itself. */
+function outcome(child: ChildProcess): Promise<Outcome> {
+  let out = '';
+  let err = '';
+  child.stdout?.on('data', (chunk) => {
+    out += chunk;
+  });
+  child.stderr?.on('data', (chunk) => {
+    err += chunk;
+  });
+  return new Promise((resolve) => child.on('close', (status) => resolve({ status, out, err })));
+}
+
+function sameRecords(capture: string): number {
+  const online = run(['--config', configure([[`net_pcap0,rx_pcap=${capture}`, [core]]])]);
+  const offline = run(['--pcap', capture]);
+  assert.is(online.status, 0, online.err);
+  assert.is(offline.status, 0, offline.err);
+  assert.ok(online.out === offline.out, `${capture}: the records differ`);
+  return offline.out.split('\n').length - 1;
+}
+
+const ported = addon === undefined ? test.skip : test;
+const sampled = addon === undefined || !existsSync(SAMPLE) ? test.skip : test;
+
+sampled('a capture through net_pcap gives the records of --pcap', () => {
+  assert.ok(sameRecords(SAMPLE) > 10);
+});
+
+/** Captures of times in µs and whole frames: net_pcap cuts nanoseconds, and tells no length on the wire. */
+const CAPTURES = [
+  'zeek-wikipedia',
+  'sv-tcp-exact-overlap',
+  'zeek-mixed-vlan-mpls',
+  'pcpp-ip4_fragments',
+  'mercury-sll_tls',
+  'pcpp-raw_ip',
+];
+const folderOfCorpus = corpus();
+(addon === undefined || folderOfCorpus === undefined ? test.skip : test)('captures of the corpus, too', () => {
+  let compared = 0;
+  for (const name of CAPTURES) {
+    const file = join(folderOfCorpus ?? '', 'pcaps', `${name}.pcap`);
+    if (!existsSync(file)) continue;
+    sameRecords(file);
+    compared++;
+  }
+  assert.ok(compared > 0);
+});
+
+sampled('the summary tells of cores and ports', () => {
+  const { err } = run(['--config', configure([[`net_pcap0,rx_pcap=${SAMPLE}`, [core]]])]);
+  assert.match(err, new RegExp(`^core ${core} +packets \\d+, filtered \\d+, tracked \\d+, connections \\d+$`, 'm'));
+  assert.match(err, /^net_pcap0 +received \d+$/m);
+  const quiet = run(['--quiet', '--config', configure([[`net_pcap0,rx_pcap=${SAMPLE}`, [core]]])]);
+  assert.is(quiet.err, '');
+});
+
+(addon === undefined || cores.length < 2 || !existsSync(SAMPLE) ? test.skip : test)('two ports on two cores', () => {
+  const [a = 0, b = 0] = cores;
+  const ports = [a, b].map((on, i): [string, number[]] => [`net_pcap${i},rx_pcap=${SAMPLE}`, [on]]);
+  const both = run(['--config', configure(ports)]);
+  const one = run(['--pcap', SAMPLE]);
+  assert.is(both.status, 0, both.err);
+  const lines = one.out.split('\n').filter((line) => line !== '');
+  assert.equal(
+    both.out
+      .split('\n')
+      .filter((line) => line !== '')
+      .sort(),
+    [...lines, ...lines].sort(),
+  );
+});
+
+sampled('a broken capture: what came before, then exit code 2', () => {
+  const whole = readFileSync(SAMPLE);
+  const cut = folder.write('cut.pcap', whole.subarray(0, whole.length - 7));
+  const { status, out, err } = run(['--config', configure([[`net_pcap0,rx_pcap=${cut}`, [core]]])]);
+  assert.is(status, 2);
+  assert.match(err, /^error: .*cut\.pcap: net_pcap cannot read it to its end\n {2}iris-run --pcap /m);
+  assert.ok(out.split('\n').length > 10);
+  assert.is(out, run(['--pcap', cut]).out);
+});
+
+sampled('an exception of user code under --strict: exit code 1', () => {
+  const config = configure([[`net_pcap0,rx_pcap=${SAMPLE}`, [core]]]);
+  const strict = run(['--strict', '--config', config], { IRIS_TEST_THROW: '1' });
+  assert.is(strict.status, 1, strict.err);
+  assert.match(strict.err, /^error: subscription names, connection .*thrown by the program/m);
+  const lenient = run(['--config', config], { IRIS_TEST_THROW: '1' });
+  assert.is(lenient.status, 0);
+  assert.match(lenient.err, /^user errors +names \d+$/m);
+});
+
+ported('the configured duration ends a run', () => {
+  const { status, err } = run(['--config', configure([['net_null0', [core]]], 'duration = 0.3')]);
+  assert.is(status, 0, err);
+  assert.match(err, /^stopped +after the configured 0\.3 s$/m);
+  assert.match(err, /^net_null0 +received [1-9]/m);
+});
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  ported(`${signal} ends a run cleanly`, async () => {
+    // The long duration only keeps a run that misses the signal from staying for ever.
+    const config = configure([['net_ring0', [core]]], 'duration = 30');
+    const child = spawn(process.execPath, [RUN, APP, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const done = outcome(child);
+    setTimeout(() => child.kill(signal), 1500);
+    const { status, err } = await done;
+    assert.is(status, code, err);
+    assert.match(err, new RegExp(`^stopped +by ${signal}$`, 'm'));
+  });
+}
+
+sampled('a reader that goes away ends a run', async () => {
+  const endless = `net_pcap0,rx_pcap=${SAMPLE},infinite_rx=1`;
+  const config = configure([[endless, [core]]], 'duration = 30');
+  const env = { ...process.env, IRIS_TEST_CHATTY: '1' };
+  const child = spawn(process.execPath, [RUN, APP, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  child.stdout.once('data', () => child.stdout.destroy());
+  let err = '';
+  child.stderr.on('data', (chunk) => {
+    err += chunk;
+  });
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  assert.is(status, 0, err);
+  assert.match(err, /^stopped +the reader of the output went away$/m);
+});
+
+ported('what a device cannot do is refused in one sentence', () => {
+  const refusals: [string, readonly number[], RegExp][] = [
+    ['net_nosuch0', [core], /^error: net_nosuch0: /],
+    ['net_null0,colour=1', [core], /^error: net_null0: /],
+  ];
+  if (cores.length > 1) {
+    refusals.push(['net_null0', cores.slice(0, 2), /^error: net_null0: its flows cannot be spread over 2 cores: /]);
+    if (existsSync(SAMPLE)) {
+      const played: [string, readonly number[], RegExp] = [
+        `net_pcap0,rx_pcap=${SAMPLE}`,
+        cores.slice(0, 2),
+        /^error: net_pcap0: its flows cannot be spread over 2 cores: /,
+      ];
+      refusals.push(played);
+    }
+  }
+  for (const [device, on, message] of refusals) {
+    const { status, err, out } = run(['--config', configure([[device, on]])]);
+    assert.is(status, 3, err);
+    assert.match(err, message);
+    assert.ok(err.trimEnd().split('\n').length <= 2, err);
+    assert.is(out, '');
+  }
+});
+
+ported('keys without effect are said', () => {
+  const config = configure([['net_null0', [core]]], 'duration = 0.1\n[online.prometheus]\nport = 9000');
+  const { status, err } = run(['--config', config]);
+  assert.is(status, 0, err);
+  assert.match(err, /^note: online\.prometheus\.port: no effect in this version$/m);
+});
+test.run();
