@@ -1,0 +1,205 @@
+/**
+ * Reading the head of an HTTP/1.x message: its start line and header lines up to the empty line (RFC 9112 sections 2 to 5).
+ * A bare line feed ends a line as well as CR LF (section 2.2).
+ */
+import { Probe } from '../contract.ts';
+
+const LF = 10;
+const CR = 13;
+const SPACE = 32;
+const TAB = 9;
+const COLON = 58;
+
+/** Longest method that is believed. */
+const METHOD_MAX = 24;
+/** With a target that looks like one, a request line this long needs no version to be believed. */
+const LINE_MAX = 1024;
+
+/** End of the line at `at`: the offset of its LF, or `end`. */
+export function lineEnd(bytes: Uint8Array, at: number, end: number): number {
+  let i = at;
+  while (i < end && bytes[i] !== LF) i++;
+  return i;
+}
+
+/** Where the line's content ends, given the offset of its LF. */
+function contentEnd(bytes: Uint8Array, at: number, lf: number): number {
+  return lf > at && bytes[lf - 1] === CR ? lf - 1 : lf;
+}
+
+/** Whether lower-case ASCII `text` stands at `at`, in any case. */
+function standsAt(bytes: Uint8Array, at: number, end: number, text: string): boolean {
+  if (at + text.length > end) return false;
+  for (let i = 0; i < text.length; i++) {
+    const byte = bytes[at + i];
+    const code = text.charCodeAt(i);
+    if (byte !== code && !(code > 96 && byte === code - 32)) return false;
+  }
+  return true;
+}
+
+/** `HTTP/1.` and a digit, as sent. */
+function isVersion(bytes: Uint8Array, at: number, end: number): boolean {
+  const { length } = VERSION;
+  if (at + length + 1 > end) return false;
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== VERSION.charCodeAt(i)) return false;
+  return isDigit(bytes[at + length]);
+}
+const VERSION = 'HTTP/1.';
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+/** Whether the bytes start with a request line or a status line; MAYBE if there are too few to tell. */
+export function probeHttp(bytes: Uint8Array, offset: number, length: number): Probe {
+  const end = offset + length;
+  const status = probeStatusLine(bytes, offset, end);
+  return status === Probe.NO ? probeRequestLine(bytes, offset, end) : status;
+}
+
+function probeStatusLine(bytes: Uint8Array, offset: number, end: number): Probe {
+  for (let i = 0; i < VERSION.length; i++) {
+    if (offset + i >= end) return Probe.MAYBE;
+    if (bytes[offset + i] !== VERSION.charCodeAt(i)) return Probe.NO;
+  }
+  if (end - offset < 12) return Probe.MAYBE;
+  return isStatusLine(bytes, offset, end) ? Probe.YES : Probe.NO;
+}
+
+function isStatusLine(bytes: Uint8Array, at: number, end: number): boolean {
+  if (!isVersion(bytes, at, end) || end - at < 12 || bytes[at + 8] !== SPACE) return false;
+  return isDigit(bytes[at + 9]) && isDigit(bytes[at + 10]) && isDigit(bytes[at + 11]);
+}
+
+function probeRequestLine(bytes: Uint8Array, offset: number, end: number): Probe {
+  const target = methodEnd(bytes, offset, end) + 1;
+  if (target === 0) return Probe.NO;
+  if (target > end) return Probe.MAYBE;
+  const lf = lineEnd(bytes, target, end);
+  if (lf < end) return isRequestLine(bytes, offset, lf) ? Probe.YES : Probe.NO;
+  const slash = target < end && bytes[target] === 0x2f;
+  return slash && end - offset > LINE_MAX ? Probe.YES : Probe.MAYBE;
+}
+
+/** Offset of the space behind the method; `end` if it may be further on, -1 if there is no method. */
+function methodEnd(bytes: Uint8Array, offset: number, end: number): number {
+  const most = Math.min(end, offset + METHOD_MAX);
+  for (let i = offset; i < most; i++) {
+    const byte = bytes[i];
+    if (byte === SPACE) return i > offset ? i : -1;
+    const letter = (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
+    if (!letter && byte !== 0x2d && byte !== 0x5f) return -1;
+  }
+  return most === end ? end : -1;
+}
+
+function isRequestLine(bytes: Uint8Array, at: number, lf: number): boolean {
+  const stop = contentEnd(bytes, at, lf);
+  const version = stop - VERSION.length - 1;
+  const method = methodEnd(bytes, at, lf);
+  return method > 0 && version > method + 2 && bytes[version - 1] === SPACE && isVersion(bytes, version, stop);
+}
+
+/** What a head is. */
+export const enum HeadKind {
+  NONE = 0,
+  REQUEST = 1,
+  RESPONSE = 2,
+}
+
+export function headKind(bytes: Uint8Array, at: number, end: number): HeadKind {
+  const lf = lineEnd(bytes, at, end);
+  if (isStatusLine(bytes, at, contentEnd(bytes, at, lf))) return HeadKind.RESPONSE;
+  return isRequestLine(bytes, at, lf) ? HeadKind.REQUEST : HeadKind.NONE;
+}
+
+/** Status code of a response's head. */
+export function statusOf(bytes: Uint8Array, at: number): number {
+  return (bytes[at + 9] - 0x30) * 100 + (bytes[at + 10] - 0x30) * 10 + (bytes[at + 11] - 0x30);
+}
+
+/** Whether a request's head has this method. */
+export function hasMethod(bytes: Uint8Array, at: number, end: number, method: string): boolean {
+  for (let i = 0; i < method.length; i++) if (at + i >= end || bytes[at + i] !== method.charCodeAt(i)) return false;
+  return bytes[at + method.length] === SPACE;
+}
+
+/** The parts of a start line, by the spaces: all but the last have none in them. */
+export function startLineParts(head: Uint8Array): readonly [start: number, end: number][] {
+  const stop = contentEnd(head, 0, lineEnd(head, 0, head.length));
+  const first = head.indexOf(SPACE);
+  if (head[4] === 0x2f && isVersion(head, 0, stop)) {
+    const second = first + 4;
+    return [
+      [0, first],
+      [first + 1, second],
+      [Math.min(second + 1, stop), stop],
+    ];
+  }
+  const version = stop - VERSION.length - 1;
+  return [
+    [0, first],
+    [first + 1, version - 1],
+    [version, stop],
+  ];
+}
+
+/** Where the first header of a name (in lower case) has its value, as offset and end without white space; undefined if absent. */
+export function headerAt(
+  bytes: Uint8Array,
+  from: number,
+  end: number,
+  name: string,
+): readonly [start: number, end: number] | undefined {
+  let at = lineEnd(bytes, from, end) + 1;
+  while (at < end) {
+    const lf = lineEnd(bytes, at, end);
+    if (bytes[at + name.length] === COLON && standsAt(bytes, at, lf, name)) {
+      let start = at + name.length + 1;
+      let stop = contentEnd(bytes, start, lf);
+      while (start < stop && (bytes[start] === SPACE || bytes[start] === TAB)) start++;
+      while (stop > start && (bytes[stop - 1] === SPACE || bytes[stop - 1] === TAB)) stop--;
+      return [start, stop];
+    }
+    at = lf + 1;
+  }
+  return undefined;
+}
+
+/** The digits from `start` to `end` as a number; -1 if there is anything else, or more than a double can hold. */
+export function decimal(bytes: Uint8Array, start: number, end: number): number {
+  if (start === end || end - start > 15) return -1;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    if (!isDigit(bytes[i])) return -1;
+    value = value * 10 + bytes[i] - 0x30;
+  }
+  return value;
+}
+
+/** How the body of a message is told from what follows (RFC 9112 section 6.3). */
+export const enum Body {
+  NONE = 0,
+  LENGTH = 1,
+  CHUNKED = 2,
+  UNTIL_CLOSE = 3,
+}
+
+/** Whether the last transfer coding is `chunked`. */
+function endsChunked(bytes: Uint8Array, start: number, end: number): boolean {
+  return standsAt(bytes, end - 7, end, 'chunked') && end - 7 >= start;
+}
+
+/** How long the body of a message is by its headers: `Body`, and its length where that says so. */
+export function bodyOf(bytes: Uint8Array, at: number, end: number, response: boolean): { kind: Body; length: number } {
+  const coding = headerAt(bytes, at, end, 'transfer-encoding');
+  if (coding !== undefined) {
+    if (endsChunked(bytes, coding[0], coding[1])) return { kind: Body.CHUNKED, length: 0 };
+    return { kind: response ? Body.UNTIL_CLOSE : Body.NONE, length: 0 };
+  }
+  const given = headerAt(bytes, at, end, 'content-length');
+  const length = given === undefined ? -1 : decimal(bytes, given[0], given[1]);
+  if (length >= 0) return { kind: length > 0 ? Body.LENGTH : Body.NONE, length };
+  return { kind: response ? Body.UNTIL_CLOSE : Body.NONE, length: 0 };
+}

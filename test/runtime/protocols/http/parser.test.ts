@@ -1,0 +1,246 @@
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Parse, Probe } from '../../../../runtime/protocols/contract.ts';
+import { HTTP_PARSER } from '../../../../runtime/protocols/http/parser.ts';
+import { cutBy, type Flight, orig, resp, sessionsOf } from '../../../support/session-parser.ts';
+import { text } from '../../../support/tls-messages.ts';
+
+const test = suite('http parser');
+const parser = HTTP_PARSER.create();
+
+type Told = Record<string, unknown>;
+function parsed(flights: readonly Flight[], cut?: (left: number) => number): Told[] {
+  parser.reset();
+  return sessionsOf(parser, flights, cut) as Told[];
+}
+const lines = (...all: readonly string[]) => `${all.join('\r\n')}\r\n\r\n`;
+const ask = (...parts: readonly string[]) => orig(text(parts.join('')));
+const answer = (...parts: readonly string[]) => resp(text(parts.join('')));
+const get = (uri: string) => lines(`GET ${uri} HTTP/1.1`, 'Host: a.example');
+const ok = (length: number) => lines('HTTP/1.1 200 OK', `Content-Length: ${length}`) + 'x'.repeat(length);
+
+/** `URI STATUS` of each transaction. */
+const pairs = (flights: readonly Flight[]) =>
+  parsed(flights).map(({ uri, status_code }) => `${uri ?? '-'} ${status_code ?? '-'}`);
+
+test('a request and its response', () => {
+  const request = lines(
+    'POST /a?b=c HTTP/1.1',
+    'hOsT:a.example:8080',
+    'User-Agent: \t curl/8 (x) \t',
+    'Cookie: one=1; two=2',
+    'Content-Length: 4',
+    'Content-Type: text/plain',
+    'Cookie: three=3',
+  );
+  const response = lines('HTTP/1.0 404 Not at all', 'Content-Type: text/html', 'Transfer-Encoding: gzip, chunked');
+  assert.equal(parsed([ask(request, 'body'), answer(response, '0\r\n\r\n')]), [
+    {
+      method: 'POST',
+      uri: '/a?b=c',
+      host: 'a.example:8080',
+      user_agent: 'curl/8 (x)',
+      cookie: 'one=1; two=2',
+      request_version: 'HTTP/1.1',
+      request_content_length: 4,
+      request_content_type: 'text/plain',
+      status_code: 404,
+      status_msg: 'Not at all',
+      response_version: 'HTTP/1.0',
+      response_content_type: 'text/html',
+      response_transfer_encoding: 'gzip, chunked',
+    },
+  ]);
+});
+
+test('line feeds alone, a status line without a reason, empty lines between messages', () => {
+  const flights = [ask('\r\nGET / HTTP/1.0\nHost: b\n\n\n', get('/2')), answer('HTTP/1.1 204\n\n\r\n', ok(0))];
+  const [first, second] = parsed(flights);
+  assert.equal([first.host, first.status_code, first.status_msg], ['b', 204, '']);
+  assert.equal([second.uri, second.status_code], ['/2', 200]);
+});
+
+test('each request is paired with its response', () => {
+  const chunks = lines('HTTP/1.1 201 Created', 'Transfer-Encoding: chunked');
+  const flights = [
+    ask(get('/1'), get('/2'), get('/3'), lines('HEAD /4 HTTP/1.1'), get('/5'), get('/6')),
+    answer(lines('HTTP/1.1 100 Continue'), ok(3000)),
+    answer(chunks, '5;ext=1\r\nhello\r\n', '1b\r\n', 'HTTP/1.1 500 not this one\r\n', '\r\n0\r\nTrailer: x\r\n\r\n'),
+    answer(lines('HTTP/1.1 304 Not Modified', 'Content-Length: 99')),
+    answer(lines('HTTP/1.1 200 OK', 'Content-Length: 99')),
+    answer(lines('HTTP/1.1 200 OK'), 'until the end', ok(5)),
+  ];
+  assert.equal(pairs(flights), ['/1 200', '/2 201', '/3 304', '/4 200', '/5 200', '/6 -']);
+});
+
+test('a response that comes before its request', () => {
+  assert.equal(pairs([answer(ok(1)), ask(get('/1'), get('/2')), answer(ok(2))]), ['/1 200', '/2 200']);
+  assert.equal(pairs([answer(ok(1), ok(2))]), ['- 200', '- 200']);
+});
+
+test('after CONNECT and Upgrade the connection is another protocol', () => {
+  for (const [request, response] of [
+    [lines('CONNECT a.example:443 HTTP/1.1'), lines('HTTP/1.1 200 Connection established')],
+    [lines('GET /chat HTTP/1.1', 'Upgrade: websocket'), lines('HTTP/1.1 101 Switching Protocols')],
+  ]) {
+    parser.reset();
+    const [a, b] = [text(request), text(response)];
+    assert.is(parser.parse(true, a, 0, a.length), Parse.MORE);
+    assert.is(parser.parse(false, b, 0, b.length), Parse.STOP);
+    assert.ok(parser.take());
+    assert.is(parser.take(), null);
+  }
+  assert.equal(
+    pairs([
+      ask(lines('CONNECT a:1 HTTP/1.1'), get('/2')),
+      answer(lines('HTTP/1.1 407 No', 'Content-Length: 0'), ok(0)),
+    ]),
+    ['a:1 407', '/2 200'],
+  );
+});
+
+test('the responder may be the client', () => {
+  assert.equal(pairs([resp(text(get('/1'))), orig(text(ok(2)))]), ['/1 200']);
+});
+
+test('a hole in a body of known length does no harm', () => {
+  const body = lines('HTTP/1.1 200 OK', 'Content-Length: 5000');
+  const flights = [
+    ask(get('/1'), get('/2')),
+    answer(body, 'x'.repeat(100)),
+    { fromOrig: false, missed: 4900, bytes: text(ok(1)) },
+  ];
+  assert.equal(pairs(flights), ['/1 200', '/2 200']);
+});
+
+test('behind any other hole messages are found again', () => {
+  const flights: Flight[] = [
+    ask(get('/1'), get('/2')),
+    answer(lines('HTTP/1.1 200 OK', 'Content-Length: 10')),
+    { fromOrig: false, missed: 100, bytes: text('of a body') },
+    answer(ok(3)),
+    ask(get('/3')),
+    answer(ok(3)),
+  ];
+  assert.equal(pairs(flights), ['/1 200', '/2 -', '- 200', '/3 200']);
+});
+
+test('a client that is never answered is delivered as it goes on', () => {
+  parser.reset();
+  const request = text(get(`/${'x'.repeat(4000)}`));
+  let early = 0;
+  for (let i = 0; i < 100; i++) {
+    parser.parse(true, request, 0, request.length);
+    while (parser.take() !== null) early++;
+  }
+  assert.is(early, 68);
+});
+
+test('a head without an end is given up', () => {
+  parser.reset();
+  const start = text('GET / HTTP/1.1\r\n');
+  parser.parse(true, start, 0, start.length);
+  const line = text(`X: ${'y'.repeat(1000)}\r\n`);
+  for (let i = 0; i < 100; i++) parser.parse(true, line, 0, line.length);
+  const end = text('\r\n');
+  assert.is(parser.parse(true, end, 0, end.length), Parse.MORE);
+  parser.end();
+  assert.is(parser.take(), null);
+});
+
+const flow = [
+  ask(get('/1'), lines('POST /2 HTTP/1.1', 'Content-Length: 30'), 'b'.repeat(30), lines('HEAD /3 HTTP/1.0')),
+  answer(ok(300), lines('HTTP/1.1 100 Continue'), lines('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')),
+  answer('12c\r\n', 'z'.repeat(300), '\r\n0;a=b\r\nT: 1\r\n\r\n', 'HTTP/1.1 200 OK\nContent-Length: 7\n\n'),
+  ask('\r\n', get('/4')),
+  answer(lines('HTTP/1.1 200'), 'rest'),
+];
+
+test('the same streams cut in any way give the same transactions', () => {
+  const expected = parsed(flow);
+  assert.equal(
+    expected.map(({ uri }) => uri),
+    ['/1', '/2', '/3', '/4'],
+  );
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 12 }), (cuts) => {
+      assert.equal(parsed(flow, cutBy(cuts)), expected);
+    }),
+    { numRuns: 300 },
+  );
+  assert.equal(parsed(flow, cutBy([1])), expected);
+});
+
+test('arbitrary and damaged bytes give no error', () => {
+  const change = fc.record({ flight: fc.nat(4), at: fc.nat(900), to: fc.integer({ min: 0, max: 255 }) });
+  const noise = fc.record({ fromOrig: fc.boolean(), bytes: fc.uint8Array({ maxLength: 60 }), missed: fc.nat(900) });
+  fc.assert(
+    fc.property(
+      fc.array(change, { maxLength: 8 }),
+      fc.option(noise),
+      fc.nat(5),
+      fc.nat(300),
+      (changes, extra, at, cut) => {
+        const flights: Flight[] = flow.map(({ fromOrig, bytes }) => ({
+          fromOrig,
+          bytes: Uint8Array.from(bytes ?? []),
+        }));
+        for (const { flight, at, to } of changes) {
+          const bytes = flights[flight].bytes ?? new Uint8Array(1);
+          bytes[at % bytes.length] = to;
+        }
+        if (extra !== null) flights.splice(at, 0, extra);
+        for (const { fromOrig, bytes } of flights)
+          parser.probe(fromOrig, bytes ?? new Uint8Array(), 0, bytes?.length ?? 0);
+        parsed(flights, cutBy([cut + 1]));
+      },
+    ),
+    { numRuns: 1500 },
+  );
+});
+
+test('probing', () => {
+  const probe = (start: string) => parser.probe(true, text(`..${start}`), 2, text(start).length);
+  for (const start of [
+    '',
+    'G',
+    'GET',
+    'GET ',
+    'GET /',
+    'GET / HTTP/1.1',
+    'HTT',
+    'HTTP/1.1',
+    'HTTP/1.1 20',
+    'OPTIONS * ',
+  ]) {
+    assert.is(probe(start), Probe.MAYBE, start);
+  }
+  for (const start of [
+    'GET / HTTP/1.1\r\n',
+    'M-SEARCH * HTTP/1.1\r\nHost',
+    'get /x y HTTP/1.0\n',
+    'HTTP/1.1 200',
+    `GET /${'a'.repeat(1100)}`,
+  ]) {
+    assert.is(probe(start), Probe.YES, start);
+  }
+  for (const start of [
+    'PRI * HTTP/2.0\r\n\r\n',
+    'OPTIONS rtsp://a RTSP/1.0\r\n',
+    'INVITE sip:a SIP/2.0\r\n',
+    'HTTP/2.0 200 OK',
+    'HTTP/1.1 x00',
+    ' GET / HTTP/1.1',
+    'SSH-2.0-OpenSSH\r\n',
+    'GET /\r\n',
+    'GET HTTP/1.1\r\n',
+    'EHLO mail.example\r\n',
+    '\u0016\u0003\u0001',
+    'abcdefghijklmnopqrstuvwxyz',
+  ]) {
+    assert.is(probe(start), Probe.NO, start);
+  }
+});
+
+test.run();
