@@ -42,8 +42,11 @@ export function coreList(cores: readonly number[]): string {
   return parts.join(', ');
 }
 
+/** Whether this process sees a network interface of that name. (/sys may show those of another network namespace.) */
 export function hasInterface(name: string): boolean {
-  return existsSync(`/sys/class/net/${name}`);
+  return readText('/proc/self/net/dev')
+    .split('\n')
+    .some((line) => line.trim().startsWith(`${name}:`));
 }
 
 /** Capability numbers of linux/capability.h. */

@@ -17,6 +17,7 @@ import { ExitCode, InputError } from '../errors.ts';
 import { loadDpdk } from '../source/dpdk.ts';
 import { COUNTERS_BYTES, createCounters } from '../stats/counters.ts';
 import { createLossWatch } from './loss.ts';
+import { coreList } from './machine.ts';
 import {
   Control,
   errorOf,
@@ -60,6 +61,7 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       const started = performance.now();
       for (const note of [...live.notes, ...live.start()]) process.stderr.write(`note: ${note}\n`);
       crew.enter(Phase.RUN);
+      if (!settings.quiet) process.stderr.write(receiving(live));
       const stopped = await untilTheEnd(crew, live, config, stop, sink);
       const seconds = (performance.now() - started) / 1000;
       crew.enter(Phase.STOP);
@@ -83,6 +85,18 @@ export async function runOnline(program: string, config: Config, settings: RunSe
     stop.dispose();
     sink.close();
   }
+}
+
+/** A line for each port that has no end of its own: packets are taken from now on. */
+function receiving(live: LivePorts): string {
+  return live.ports
+    .map(({ name, port }) => {
+      const on = live.workers.filter(({ queues }) => queues.some((queue) => queue.port === port && !queue.finite));
+      return on.length === 0
+        ? ''
+        : `iris: ${name}: receiving on ${on.length > 1 ? 'cores' : 'core'} ${coreList(on.map(({ core }) => core))}\n`;
+    })
+    .join('');
 }
 
 /** One worker as the main thread sees it. */
