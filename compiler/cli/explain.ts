@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { printError } from '../../runtime/cli/print-error.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import type { Compilation } from '../compile.ts';
-import { patternText } from '../plan/atom.ts';
+import { fullText } from '../plan/atom.ts';
 import { outlinePlan } from '../plan/outline.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import { compilePath } from './compile.ts';
@@ -78,7 +78,7 @@ export function explainStage(compilation: Compilation, stage: Stage): string | u
 function dnfText(plan: ProgramPlan): string {
   const lines = plan.deliveries.flatMap(({ subscription, level, patterns }) => [
     `${plan.program.subscriptions[subscription]?.name ?? ''} at ${level}`,
-    ...patterns.map((pattern, i) => `  ${i === 0 ? '  ' : 'or'} ${patternText(pattern)}`),
+    ...patterns.map((pattern, i) => `  ${i === 0 ? '  ' : 'or'} ${fullText(pattern)}`),
   ]);
   return `${lines.join('\n')}\n`;
 }

@@ -2,18 +2,18 @@
 import { ConnMeta } from '../../runtime/conntrack/layout.ts';
 import type { Level } from '../analysis/info.ts';
 import { ACTION_NAMES } from '../plan/actions.ts';
-import { type Literal, patternText } from '../plan/atom.ts';
+import { type Literal, type Pattern, patternText, positive, protocolAtom } from '../plan/atom.ts';
 import { subscriptionOfMark } from '../plan/plan.ts';
 import type { Step, Thread } from '../plan/threads.ts';
 import { isEmptyNode, marksBelow } from '../plan/tree.ts';
 import type { Context, Subscriber } from './context.ts';
 import { deliverCall, repeats, viewLocal } from './deliver.ts';
 import { type Condition, Locals, protocolNumber } from './tests.ts';
-import { commentText, stringLiteral } from './text.ts';
+import { commentText, pascalCase, stringLiteral } from './text.ts';
 import { treeNodes } from './trees.ts';
 import { type FunctionView, lines, type NodeView, when } from './view.ts';
 
-const NOTHING: ReadonlySet<string> = new Set();
+const NOTHING: Pattern = [];
 
 /** `let live = rec[c + REC_LIVE]` for all words. */
 export function loadLive(context: Context, keyword: 'let' | 'const'): readonly string[] {
@@ -78,7 +78,7 @@ export function packetFilter(context: Context): FunctionView {
   const { plan, scope } = context;
   const locals = new Locals('row', scope);
   const yes: NodeView[] = [lines('return true')];
-  const nodes = treeNodes(plan.packetFilter, { locals, marks: () => yes }, NOTHING);
+  const nodes = treeNodes(plan.packetFilter, { locals, world: plan.world, marks: () => yes }, NOTHING);
   const always = plan.packetFilter.marks.length > 0;
   const patterns = plan.filterPatterns.map(patternText);
   const text = patterns.length === 0 ? 'nothing' : always ? 'every TCP and UDP packet' : patterns.join(' or ');
@@ -106,7 +106,7 @@ export function actionsOf(context: Context): FunctionView {
   return {
     doc: ['What the tracker has to do for the threads that are alive.'],
     head: `function actionsOf(${parameters.join(', ')}): Actions {`,
-    nodes: [lines(`return ${terms.length === 0 ? '0' : terms.join(' |\n    ')}`)],
+    nodes: [lines(`return ${terms.length === 0 ? '0' : terms.join(' |\n  ')}`)],
   };
 }
 
@@ -127,7 +127,7 @@ export function onL4FirstPacket(context: Context, updates: readonly NodeView[]):
     return [lines(...live.set('live', threads), ...flags)];
   };
   const user = (literal: Literal): Condition => userCondition(literal, context);
-  const tree = treeNodes(plan.first, { locals, marks, user }, NOTHING);
+  const tree = treeNodes(plan.first, { locals, world: plan.world, marks, user }, NOTHING);
   const deliveries = [...now].flatMap(
     ([subscriber, flag]) => `if (${flag}) ${deliverCall(subscriber, 'L4FirstPacket')}`,
   );
@@ -155,14 +155,15 @@ function userCondition(literal: Literal, context: Context): Condition {
   const { scope } = context;
   const name = scope.helper(
     `filter ${filter.module}#${filter.name}`,
-    `ask${filter.name}`,
+    `ask${pascalCase(filter.name)}`,
     `The filter ${filter.name}.`,
     true,
     (own) => {
       const called = scope.value(filter.module, filter.name);
       const args = filter.params.map((param) => filterArgument(param.type, context));
+      const packet = args.some((arg) => arg.includes('(p)')) ? 'p' : '_p';
       return [
-        `function ${own}(c: number, p: number): boolean {`,
+        `function ${own}(c: number, ${packet}: number): boolean {`,
         '  try {',
         `    return ${called}(${args.join(', ')}) === true`,
         '  } catch (error) {',
@@ -208,7 +209,7 @@ export function onPacket(context: Context): FunctionView | undefined {
     const call = subscriber === undefined ? '' : `${deliverCall(subscriber, 'Packet')}`;
     return { doc: ['Every frame.'], ...signed('onPacket', ['p'], 'void', [lines(call)]) };
   }
-  const tree = treeNodes(plan.packet, { locals, marks }, NOTHING);
+  const tree = treeNodes(plan.packet, { locals, world: { ...plan.world, connections: false }, marks }, NOTHING);
   const deliveries = [...flags].flatMap(([mark, flag]) => {
     const subscriber = subscribers[mark];
     return subscriber === undefined ? [] : [`if (${flag}) ${deliverCall(subscriber, 'Packet')}`];
@@ -330,10 +331,11 @@ function sessionNodes(plan: Context['plan']['sessions'][number], context: Contex
     tree,
     {
       locals,
+      world: context.plan.world,
       marks: (marks) => [lines(...live.set('hit', threadsOf(marks)))],
       guard: (marks) => live.any('live', threadsOf(marks)),
     },
-    new Set([protocol.name]),
+    [positive(protocolAtom(protocol, { start: 0, end: 0 }))],
   );
   const out: NodeView[] = [];
   if (JSON.stringify(nodes).includes(`${protocol.name}.`) && protocol.sessionType !== undefined) {
@@ -418,6 +420,7 @@ export function streamFunction(
     stream.tree,
     {
       locals,
+      world: plan.world,
       marks: (marks) => [lines(...live.set('hit', threadsOf(marks)))],
       guard: (marks) => live.any('live', threadsOf(marks)),
     },

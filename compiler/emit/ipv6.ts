@@ -55,8 +55,9 @@ export function ipv6Test(base: string, text: string, ranges: Ranges, scope: Scop
   return scope.helper(key, base, text, false, (name) => {
     const tests = merged.map((r) => prefixExpression(r) ?? bound(r, scope));
     const expression = tests.length === 1 ? (tests[0] ?? 'false') : tests.map((t) => `(${t})`).join(' || ');
+    const parameters = NAMES.map((word) => `${new RegExp(`\\b${word}\\b`).test(expression) ? '' : '_'}${word}: number`);
     return [
-      `function ${name}(a: number, b: number, c: number, d: number): boolean {`,
+      `function ${name}(${parameters.join(', ')}): boolean {`,
       `  return ${expression === '' ? 'false' : expression}`,
       '}',
     ];

@@ -44,9 +44,9 @@ export function layOut(plan: ProgramPlan, extraLiveWords: number, scope: Scope, 
   return { recordWords: Math.ceil(next / LINE_WORDS) * LINE_WORDS, liveWords, types };
 }
 
-/** `ConnRecord` -> `connRecord`; the array of instances of an object type is its plural. */
+/** `ConnRecord` -> `connRecord`; the array of instances of an object type is `notesOf`. */
 function localName(type: DataTypeInfo): string {
   const base = camelCase(type.name);
   const local = base.charAt(0).toLowerCase() + base.slice(1);
-  return type.kind === 'object' ? `${local}s` : local;
+  return type.kind === 'object' ? `${local}Of` : local;
 }

@@ -105,7 +105,8 @@ function keptLines({ plan, kept, scope }: Context): readonly string[] {
   return plan.keptSessions.flatMap((protocol) => {
     const name = kept.get(protocol.name);
     if (name === undefined || protocol.sessionType === undefined) return [];
-    return [`const ${name}: (${scope.type(RUNTIME, protocol.sessionType.name)} | undefined)[] = []`];
+    const type = scope.type(RUNTIME, protocol.sessionType.name);
+    return [`const ${name} = new Array<${type} | undefined>(core.maxConnections + 1)`];
   });
 }
 

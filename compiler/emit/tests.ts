@@ -282,6 +282,9 @@ function prefixMask(range: Range): bigint | undefined {
   return 0x1_0000_0000n - size;
 }
 
+/** Both ends of a connection are tested by the same function. */
+const withoutSide = (field: FieldDef): string => field.name.replace(/^(src|dst)_?/, '');
+
 /** From this many single values on a Set is asked. */
 const SET_FROM = 64;
 
@@ -297,7 +300,7 @@ function rangesFunction(predicate: FieldPredicate, ranges: Ranges, type: string,
     .flatMap((r) => (r.low === r.high ? [r.low] : [r.low, r.high]));
   const spans = merged.filter((r) => r.high - r.low > 1n);
   const tests = spans.map((r) => `(value >= ${lit(r.low)} && value <= ${lit(r.high)})`);
-  const base = camelCase(protocol.name, field.name, 'in');
+  const base = camelCase(protocol.name, withoutSide(field), 'in');
   return scope.helper(key, base, predicate.text, false, (name) => {
     const guard = type === 'number' ? [] : ['  if (value === undefined) return false'];
     const head = unsigned === 'value' ? [] : ['  const value = address >>> 0'];
@@ -337,12 +340,12 @@ function bare(tests: readonly string[]): string {
 function ipv6Condition(predicate: FieldPredicate, ranges: Ranges, locals: Locals): Condition {
   const { scope, place } = locals;
   const { field, protocol } = predicate;
-  const name = ipv6Test(camelCase(protocol.name, field.name, 'in'), predicate.text, ranges, scope);
+  const name = ipv6Test(camelCase(protocol.name, withoutSide(field), 'in'), predicate.text, ranges, scope);
   const source = field.name.startsWith('src');
   if (place === 'first') {
     const addresses = scope.member('addr6');
-    const at = `(c / RECORD_WORDS) * 8${source ? '' : ' + 4'}`;
-    return call(`${name}(${[0, 1, 2, 3].map((i) => `${addresses}[${at}${i === 0 ? '' : ` + ${i}`}]`).join(', ')})`);
+    const word = (i: number): string => `${addresses}[(c / RECORD_WORDS) * 8${i === 0 ? '' : ` + ${i}`}]`;
+    return call(`${name}(${[0, 1, 2, 3].map((i) => word(source ? i : i + 4)).join(', ')})`);
   }
   const view = scope.view();
   const base = `${scope.member('pkt')}[p + ${scope.number('PKT_L3')}]`;

@@ -36,7 +36,7 @@ const TAKEN =
     ' ',
   );
 
-/** Hands out names, each once: the wanted one, or with underscores and numbers behind it. */
+/** Hands out names, each once: the wanted one, or with a number behind it. */
 export class Names {
   readonly #taken = new Set<string>(TAKEN);
 
@@ -47,7 +47,8 @@ export class Names {
   take(wanted: string): string {
     const base = identifier(wanted);
     let name = base;
-    for (let i = 2; this.#taken.has(name); i++) name = i === 2 ? `${base}_` : `${base}_${i - 1}`;
+    const joint = /^[A-Z0-9_]+$|\d$/.test(base) ? '_' : '';
+    for (let i = 2; this.#taken.has(name); i++) name = `${base}${joint}${i}`;
     this.#taken.add(name);
     return name;
   }

@@ -1,5 +1,6 @@
 /** Predicate trees as nested branches of generated code. */
-import { fieldKey, type Literal } from '../plan/atom.ts';
+import { fieldKey, type Literal, negate, type Pattern, patternText } from '../plan/atom.ts';
+import { presenceOf, type World } from '../plan/presence.ts';
 import { type Chain, isEmptyNode, marksBelow, type TreeNode } from '../plan/tree.ts';
 import { type Condition, conditionOf, type Locals } from './tests.ts';
 import { commentText } from './text.ts';
@@ -7,6 +8,7 @@ import { type ArmView, type CaseView, type NodeView, when } from './view.ts';
 
 export interface TreeCode {
   readonly locals: Locals;
+  readonly world: World;
   /** Statements for the marks of a node. */
   readonly marks: (marks: readonly number[]) => readonly NodeView[];
   /** A condition to test before an arm below which these marks are; undefined when it is known to hold. */
@@ -18,16 +20,16 @@ export interface TreeCode {
 /** From this many arms on, constants of one field are a `switch`. */
 const SWITCH_FROM = 3;
 
-export function treeNodes(node: TreeNode, code: TreeCode, known: ReadonlySet<string>): readonly NodeView[] {
+export function treeNodes(node: TreeNode, code: TreeCode, path: Pattern): readonly NodeView[] {
   const own = node.marks.length === 0 ? [] : code.marks(node.marks);
-  return [...own, ...node.chains.flatMap((chain) => chainNodes(chain, code, known))];
+  return [...own, ...node.chains.flatMap((chain) => chainNodes(chain, code, path))];
 }
 
-function chainNodes(chain: Chain, code: TreeCode, known: ReadonlySet<string>): readonly NodeView[] {
-  const choice = switchNode(chain, code, known);
+function chainNodes(chain: Chain, code: TreeCode, path: Pattern): readonly NodeView[] {
+  const choice = switchNode(chain, code, path);
   if (choice !== undefined) return [choice];
   const arms: ArmView[] = [];
-  addArms(chain, code, known, arms);
+  addArms(chain, code, path, arms);
   const branch: NodeView = { template: 'branch', arms };
   if (!hasElse(chain)) return [branch];
   const guard = code.guard?.(marksBelow({ marks: [], chains: [chain] }));
@@ -37,27 +39,60 @@ function chainNodes(chain: Chain, code: TreeCode, known: ReadonlySet<string>): r
 /** An `else` means that no test before it held, so that these must be made whoever is alive. */
 const hasElse = ({ otherwise }: Chain): boolean => otherwise !== undefined && !isEmptyNode(otherwise);
 
-function addArms(chain: Chain, code: TreeCode, known: ReadonlySet<string>, arms: ArmView[]): void {
-  for (const { test, node } of chain.arms) {
+/** Tests made one inside the other with nothing between them: one condition. */
+function straight(chain: Chain): { readonly tests: readonly Literal[]; readonly node: TreeNode } | undefined {
+  const [arm] = chain.arms;
+  if (arm === undefined || chain.arms.length > 1 || hasElse(chain)) return undefined;
+  const tests = [arm.test];
+  let { node } = arm;
+  for (;;) {
+    const [inner] = node.chains;
+    const [next] = inner?.arms ?? [];
+    if (node.marks.length > 0 || node.chains.length !== 1 || inner === undefined || next === undefined) break;
+    if (inner.arms.length > 1 || hasElse(inner) || tests.length >= STRAIGHT) break;
+    tests.push(next.test);
+    ({ node } = next);
+  }
+  return { tests, node };
+}
+
+/** More tests than this in one condition are hard to read. */
+const STRAIGHT = 3;
+
+function addArms(chain: Chain, code: TreeCode, path: Pattern, arms: ArmView[]): void {
+  const single = straight(chain);
+  const branches = single === undefined ? chain.arms.map((a) => ({ tests: [a.test], node: a.node })) : [single];
+  for (const { tests, node } of branches) {
     const below = marksBelow(node);
     const guard = hasElse(chain) ? undefined : code.guard?.(below);
-    const condition = test.atom.predicate.kind === 'user' ? code.user?.(test) : conditionOf(test, code.locals, known);
-    if (condition === undefined) throw new TypeError(`no code for ${test.atom.text} here`);
-    const whole = guard === undefined ? condition.code : `${guard} && ${condition.code}`;
-    const head = `${arms.length === 0 ? '' : '} else '}if (${whole}) {${remark(test)}`;
+    const conditions = guard === undefined ? [] : [guard];
+    let inside = path;
+    for (const test of tests) {
+      conditions.push(testCode(test, code, inside));
+      inside = [...inside, test];
+    }
+    const head = `${arms.length === 0 ? '' : '} else '}if (${conditions.join(' && ')}) {${remark(tests)}`;
     const inner = guard === undefined ? code : { ...code, guard: narrower(code.guard, below) };
-    arms.push({ head, nodes: treeNodes(node, inner, withProtocol(known, test)) });
+    arms.push({ head, nodes: treeNodes(node, inner, inside) });
   }
   const { otherwise } = chain;
   if (otherwise === undefined || isEmptyNode(otherwise)) return;
+  const below = [...path, ...chain.arms.map((arm) => negate(arm.test))];
   const [only] = otherwise.chains;
   if (otherwise.marks.length === 0 && otherwise.chains.length === 1 && only !== undefined) {
-    if (switchNode(only, code, known) === undefined) {
-      addArms(only, code, known, arms);
+    if (switchNode(only, code, below) === undefined) {
+      addArms(only, code, below, arms);
       return;
     }
   }
-  arms.push({ head: '} else {', nodes: treeNodes(otherwise, code, known) });
+  arms.push({ head: '} else {', nodes: treeNodes(otherwise, code, below) });
+}
+
+function testCode(test: Literal, code: TreeCode, path: Pattern): string {
+  const condition =
+    test.atom.predicate.kind === 'user' ? code.user?.(test) : conditionOf(test, code.locals, protocolsOn(path, code));
+  if (condition === undefined) throw new TypeError(`no code for ${test.atom.text} here`);
+  return condition.code;
 }
 
 /** Below a guard the same marks need not be guarded again. */
@@ -65,19 +100,19 @@ function narrower(guard: TreeCode['guard'], outer: readonly number[]): TreeCode[
   return (marks) => (marks.join() === outer.join() ? undefined : guard?.(marks));
 }
 
-function remark(test: Literal): string {
-  return ` // ${test.positive ? '' : 'not '}${commentText(test.atom.text)}`;
+function remark(tests: readonly Literal[]): string {
+  return ` // ${commentText(patternText(tests))}`;
 }
 
-function withProtocol(known: ReadonlySet<string>, test: Literal): ReadonlySet<string> {
-  const { predicate } = test.atom;
-  if (!test.positive || predicate.kind === 'user') return known;
-  return new Set([...known, predicate.protocol.name]);
+/** Protocols that are there for sure where these tests have passed. */
+function protocolsOn(path: Pattern, { world }: TreeCode): ReadonlySet<string> {
+  return presenceOf(path, world).present;
 }
 
 /** Arms that all compare one field of a known protocol with few constants. */
-function switchNode(chain: Chain, code: TreeCode, known: ReadonlySet<string>): NodeView | undefined {
+function switchNode(chain: Chain, code: TreeCode, path: Pattern): NodeView | undefined {
   if (chain.arms.length < SWITCH_FROM || code.guard !== undefined) return undefined;
+  const known = protocolsOn(path, code);
   const [first] = chain.arms;
   const field = first?.test.atom.predicate;
   if (field?.kind !== 'field' || !known.has(field.protocol.name)) return undefined;
@@ -105,11 +140,14 @@ function switchNode(chain: Chain, code: TreeCode, known: ReadonlySet<string>): N
     }
     const last = labels.pop() ?? '';
     cases.push({
-      labels: [...labels, `${last}${remark(test)}`],
-      nodes: treeNodes(node, code, withProtocol(known, test)),
+      labels: [...labels, `${last}${remark([test])}`],
+      nodes: treeNodes(node, code, [...path, test]),
     });
   }
-  const otherwise = chain.otherwise === undefined ? [] : treeNodes(chain.otherwise, code, known);
+  const otherwise =
+    chain.otherwise === undefined
+      ? []
+      : treeNodes(chain.otherwise, code, [...path, ...chain.arms.map((arm) => negate(arm.test))]);
   const bare = /^\((.*)\)$/.exec(value)?.[1];
   return { template: 'choice', value: bare !== undefined && !/[()]/.test(bare) ? bare : value, cases, otherwise };
 }

@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 import { viewLocal } from './deliver.ts';
 import type { PlacedType } from './layout.ts';
 import { RUNTIME } from './scope.ts';
-import { pascalCase, stringLiteral } from './text.ts';
+import { camelCase, pascalCase, stringLiteral } from './text.ts';
 import { type FunctionView, lines, type NodeView, when } from './view.ts';
 
 /** The analysis ends statements with semicolons; generated modules have none. */
@@ -15,7 +15,7 @@ export function dataLines(context: Context): readonly string[] {
   return context.layout.types.flatMap((placed) => {
     if (placed.compiled === undefined) {
       const type = context.scope.value(placed.type.module, placed.type.name);
-      return [`const ${placed.local}: (${type} | undefined)[] = []`];
+      return [`const ${placed.local} = new Array<${type} | undefined>(core.maxConnections + 1)`];
     }
     return columnLines(placed, placed.compiled, context);
   });
@@ -106,7 +106,7 @@ const callArguments = (update: UpdateMethod): readonly string[] =>
   update.params.some((p) => p.type === 'L4Pdu') ? ['c', 'p'] : ['c'];
 
 function objectUpdate(type: DataTypeInfo, update: UpdateMethod, context: Context): string {
-  return context.claimed(`update${type.name}${pascalCase(update.name)}`);
+  return context.claimed(`${camelCase(type.name)}${pascalCase(update.name)}`);
 }
 
 /** What a method or a constructor of tracked data is handed. */

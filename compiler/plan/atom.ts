@@ -148,8 +148,24 @@ export function literalText(literal: Literal): string {
   return literal.positive ? literal.atom.text : `not ${literal.atom.text}`;
 }
 
-export function patternText(pattern: Pattern): string {
+/** A pattern in source form, with everything that it implies. */
+export function fullText(pattern: Pattern): string {
   return pattern.length === 0 ? 'true' : pattern.map(literalText).join(' and ');
+}
+
+/** A pattern in source form, without the protocols that its other tests speak of: `tls.sni = 'x'`, not `tcp and tls and …`. */
+export function patternText(pattern: Pattern): string {
+  const spoken = new Set<string>();
+  for (const { atom, positive: holds } of pattern) {
+    const { predicate } = atom;
+    if (!holds || predicate.kind === 'user') continue;
+    if (predicate.kind !== 'protocol') spoken.add(predicate.protocol.name);
+    if (predicate.protocol.over.length === 1) for (const name of predicate.protocol.over) spoken.add(name);
+  }
+  const said = pattern.filter(
+    ({ atom, positive: holds }) => !(holds && atom.predicate.kind === 'protocol' && spoken.has(atom.key)),
+  );
+  return fullText(said);
 }
 
 export function compareLiterals(a: Literal, b: Literal): number {

@@ -5,6 +5,7 @@
 
 import type { FieldDef } from '../../runtime/protocols/field.ts';
 import type { FieldPredicate, Test } from '../language/typed.ts';
+import { addressText, prefixLength } from './address-text.ts';
 import {
   type Atom,
   compareLiterals,
@@ -20,7 +21,15 @@ import {
   testKey,
 } from './atom.ts';
 import { presenceOf, type World } from './presence.ts';
-import { complementRanges, intersectRanges, isSubset, maximumOf, mergeRanges, subtractRanges } from './ranges.ts';
+import {
+  complementRanges,
+  intersectRanges,
+  isSubset,
+  maximumOf,
+  mergeRanges,
+  type Range,
+  subtractRanges,
+} from './ranges.ts';
 
 /** Why a conjunction can never hold, as a clause for a message. */
 export interface Conflict {
@@ -60,18 +69,24 @@ export function describeTest(predicate: FieldPredicate, test: Test): string {
   const named = (n: bigint): string => {
     const entry = Object.entries(field.names ?? {}).find(([, value]) => BigInt(value) === n);
     if (entry !== undefined) return entry[0];
-    if (field.type === 'ipv4') return [24n, 16n, 8n, 0n].map((s) => (n >> s) & 0xffn).join('.');
-    return `${n}`;
+    return addressText(field.type, n) ?? `${n}`;
+  };
+  const range = ({ low, high }: Range): string => {
+    if (low === high) return named(low);
+    const bits = field.type === 'ipv4' ? 32 : field.type === 'ipv6' ? 128 : undefined;
+    const length = bits === undefined ? undefined : prefixLength({ low, high }, bits);
+    return length === undefined ? `${named(low)}..${named(high)}` : `${named(low)}/${length}`;
   };
   if (test.kind === 'ranges') {
     const max = maximumOf(field);
     const [first] = test.ranges;
     if (test.ranges.length === 1 && first !== undefined) {
+      if (first.low !== first.high && !range(first).includes('..')) return `${name} in ${range(first)}`;
       if (first.low === first.high) return `${name} = ${named(first.low)}`;
       if (first.high === max) return `${name} >= ${named(first.low)}`;
       if (first.low === 0n) return `${name} <= ${named(first.high)}`;
     }
-    const parts = test.ranges.map((r) => (r.low === r.high ? named(r.low) : `${named(r.low)}..${named(r.high)}`));
+    const parts = test.ranges.map(range);
     return `${name} in {${parts.join(', ')}}`;
   }
   if (test.kind === 'text-in') {

@@ -15,7 +15,6 @@ import { flowRules, packetFilterPatterns } from './packet-filter.ts';
 import { isConflict, simplifyPattern } from './pattern.ts';
 import { presenceOf, type World } from './presence.ts';
 import {
-  concerns,
   couldHoldUnseen,
   endsUnknown,
   holdsUnder,
@@ -178,13 +177,18 @@ function parsersOf(deliveries: readonly Delivery[], world: World, parsers: reado
     for (const pattern of patterns) {
       const named = pattern.map(applicationOf);
       for (const protocol of named) if (protocol !== undefined) names.add(protocol.name);
-      if (level !== 'L7OnDisc' && level !== 'L7EndHdrs') continue;
-      if (pattern.some((l) => l.positive && applicationOf(l) !== undefined)) continue;
+      if (!wantsAny(level, pattern, patterns)) continue;
       const { absent } = presenceOf(pattern, world);
       for (const name of parsers) if (!absent.has(name)) names.add(name);
     }
   }
   return world.protocols.filter((p) => names.has(p.name));
+}
+
+/** Whether a delivery takes any protocol: sessions where none is asked for, a discovery where none is even named. */
+function wantsAny(level: Level, pattern: Pattern, patterns: readonly Pattern[]): boolean {
+  if (level === 'L7EndHdrs') return !pattern.some((l) => l.positive && applicationOf(l) !== undefined);
+  return level === 'L7OnDisc' && !patterns.flat().some((l) => applicationOf(l) !== undefined);
 }
 
 function missingParsers(
@@ -222,7 +226,7 @@ function sessionsOf(
 ): SessionPlan[] {
   const plans: SessionPlan[] = [];
   for (const protocol of probed) {
-    const waiting = threads.filter((t) => concerns(t, protocol));
+    const waiting = threads.filter((t) => table.concerns(t, protocol));
     if (waiting.length === 0) continue;
     const span = { start: 0, end: 0 };
     const known = simplifyPattern(
@@ -263,7 +267,7 @@ function endsOf(table: ThreadTable, threads: readonly Thread[], probed: readonly
     if (!thread.waits) ends.push({ thread, under: undefined });
     else if (couldHoldUnseen(thread.rest)) {
       // Protocols under which the thread would still be waiting; undefined: nothing was recognised before the end.
-      const all = [undefined, ...probed.filter((p) => table.atDiscovery(thread, p).next === thread)];
+      const all = [undefined, ...probed.filter((p) => table.concerns(thread, p))];
       const under = all.filter((protocol) => holdsUnder(thread.rest, protocol));
       if (under.length > 0) ends.push({ thread, under: under.length === all.length ? undefined : under });
     }

@@ -106,6 +106,11 @@ export class ThreadTable {
     return { thread, delivers: false, next: this.#intern(subscription, level, rest, true, true) };
   }
 
+  /** Whether a thread can still be waiting when a session of `protocol` is parsed. */
+  concerns(thread: Thread, protocol: ProtocolDef): boolean {
+    return thread.waits && this.atDiscovery(thread, protocol).next === thread;
+  }
+
   #decided(thread: Thread): Thread {
     const rest = thread.rest.filter((l) => !isLate(l));
     return this.#intern(thread.subscription, thread.level, rest, false, false);
@@ -119,7 +124,7 @@ export class ThreadTable {
       for (const thread of this.all) {
         for (const protocol of [undefined, ...protocols]) this.atDiscovery(thread, protocol);
         if (!thread.waits) continue;
-        for (const protocol of protocols.filter((p) => concerns(thread, p))) {
+        for (const protocol of protocols.filter((p) => this.concerns(thread, p))) {
           this.atMatch(thread, protocol);
           this.atMismatch(thread, protocol);
         }
@@ -134,11 +139,6 @@ function verdictAtDiscovery(literal: Literal, protocol: ProtocolDef | undefined)
   if (own === undefined || !isLate(literal)) return undefined;
   if (literal.atom.when === 'protocol') return (own.name === protocol?.name) === literal.positive;
   return own.name === protocol?.name ? undefined : !literal.positive;
-}
-
-/** Whether sessions of `protocol` can decide a waiting thread. */
-export function concerns(thread: Thread, protocol: ProtocolDef): boolean {
-  return thread.waits && thread.level !== 'L7OnDisc' && holdsUnder(thread.rest, protocol);
 }
 
 /** Whether the protocol literals of a pattern hold when the application protocol is this one. */

@@ -90,6 +90,10 @@ function buildChain(
   let otherwise: TreeNode | undefined;
   while (candidates.length > 0) {
     const test = chooseTest(candidates);
+    if (arms.length > 0 && decide(test, path, options.world) === true) {
+      otherwise = buildTree(candidates, options, path);
+      break;
+    }
     const mine: Rule[] = [];
     const excluded: Rule[] = [];
     const free: Rule[] = [];
@@ -107,11 +111,6 @@ function buildChain(
     }
     arms.push({ test, node: buildTree(mine, options, [...path, test].sort(compareLiterals)) });
     path = [...path, negate(test)].sort(compareLiterals);
-    const implied = excluded.filter((rule) => undecided(rule, path, options.world)?.length === 0);
-    if (implied.length > 0) {
-      otherwise = buildTree(excluded, options, path);
-      break;
-    }
     candidates = excluded;
   }
   return { chain: { arms, otherwise }, rest };
