@@ -136,10 +136,11 @@ export function createTimerWheel(
   }
 
   function schedule(c: number, ticks: number): void {
-    let tick = (tickOf(recF[(c + Rec.LAST) >> 1]) + ticks + 1) | 0;
+    const last = tickOf(recF[(c + Rec.LAST) >> 1]);
+    let tick = (last + ticks) | 0;
     if (!started) {
       started = true;
-      current = tick - mask;
+      current = last;
     }
     const ahead = (tick - current) | 0;
     if (ahead < 0) tick = current;

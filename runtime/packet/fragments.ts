@@ -13,7 +13,7 @@ export interface FragmentTable {
   newBurst(): void;
   /**
    * Takes the fragment of row `p`: `length` bytes at `at` belong at byte `from` of the datagram's payload. Returns the
-   * offset of the whole payload, valid until {@link newBurst}, when this completed it, else 0.
+   * offset of the whole payload, valid until {@link newBurst}, when this completed it, else -1.
    */
   add(p: number, bits: number, id: number, from: number, more: boolean, at: number, length: number): number;
   /** Length of the payload that `add` just returned. */
@@ -156,23 +156,23 @@ export function createFragmentTable(
       // Only the last fragment may end off an eight-byte boundary, and nothing reaches beyond 65535 bytes.
       if (length <= 0 || from + length > 65535 || (more && (length & 7) !== 0)) {
         counters[Counter.FRAGMENTS_DROPPED]++;
-        return 0;
+        return -1;
       }
       readKey(p, bits, id);
       const slot = slotOf(pktF[(p + Pkt.TS) >> 1]);
       if (slot < 0) {
         counters[Counter.FRAGMENTS_DROPPED]++;
-        return 0;
+        return -1;
       }
       const end = from + length;
       if ((total[slot] >= 0 && end > total[slot]) || (!more && total[slot] >= 0 && end !== total[slot])) {
         counters[Counter.FRAGMENTS_DROPPED]++;
-        return 0;
+        return -1;
       }
       if (!more) total[slot] = end;
       if (from === 0) nextHeader[slot] = bits & Meta.PROTO_MASK;
       fill(slot, from, at, length);
-      if (total[slot] < 0 || blocks[slot] !== (total[slot] + 7) >> 3) return 0;
+      if (total[slot] < 0 || blocks[slot] !== (total[slot] + 7) >> 3) return -1;
       state[slot] = State.DONE;
       done++;
       lastLength = total[slot];

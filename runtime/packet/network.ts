@@ -54,7 +54,7 @@ export function createNetworkReader(
       return;
     }
     const whole = fragments.add(p, bits, id, from, more, at, ipEnd - at);
-    if (whole === 0) return;
+    if (whole < 0) return;
     // The frame that completes a datagram counts as the datagram, not as a fragment.
     counters[Counter.FRAGMENTS]--;
     const end = whole + fragments.length();

@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ConnMeta, Rec } from '../../../runtime/conntrack/layout.ts';
+import { createTimerWheel } from '../../../runtime/conntrack/wheel.ts';
+
+const test = suite('timer wheel');
+const STRIDE = 16;
+
+/** Records with a timeout each, ended when due: what the tracker does, and nothing else. */
+function setup(max: number, resolution: number, horizon: number) {
+  const rec = new Int32Array((max + 1) * STRIDE);
+  const recF = new Float64Array(rec.buffer);
+  const timeout = new Float64Array(max + 1);
+  const ended = new Map<number, number>();
+  let now = 0;
+  const ticks = (id: number) => Math.ceil((timeout[id] ?? 0) / resolution);
+  const wheel = createTimerWheel(
+    rec,
+    recF,
+    (c) => {
+      const id = c / STRIDE;
+      if (now > recF[(c + Rec.LAST) >> 1] + timeout[id]) {
+        ended.set(id, now);
+        rec[c + Rec.META] = 0;
+      } else {
+        wheel.schedule(c, ticks(id));
+      }
+    },
+    { resolution, horizon, maxConnections: max },
+  );
+  return {
+    ended,
+    alive: (id: number) => rec[id * STRIDE + Rec.META] !== 0,
+    open(id: number, time: number, seconds: number) {
+      const c = id * STRIDE;
+      rec[c + Rec.META] = ConnMeta.USED;
+      recF[(c + Rec.LAST) >> 1] = time;
+      timeout[id] = seconds;
+      wheel.schedule(c, ticks(id));
+    },
+    packet(id: number, time: number) {
+      recF[(id * STRIDE + Rec.LAST) >> 1] = time;
+    },
+    close(id: number) {
+      rec[id * STRIDE + Rec.META] = 0;
+    },
+    shorten(id: number, seconds: number) {
+      timeout[id] = seconds;
+      wheel.schedule(id * STRIDE, ticks(id));
+    },
+    deadline: (id: number) => recF[(id * STRIDE + Rec.LAST) >> 1] + (timeout[id] ?? 0),
+    advance(time: number) {
+      now = time;
+      wheel.advance(time);
+    },
+  };
+}
+
+for (const start of [0, 1000, 1_700_000_000, 4_294_967_000]) {
+  test(`every record ends within two ticks of its deadline, never before (from ${start})`, () => {
+    const seed = 7;
+    const step = fc.tuple(
+      fc.constantFrom('open', 'packet', 'close', 'shorten', 'none'),
+      fc.integer({ min: 1, max: 12 }),
+      fc.constantFrom(0.05, 0.3, 1, 5, 40),
+      fc.constantFrom(0, 0, 0.02, 0.1, 0.7, 3, 20, 500),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const w = setup(12, 0.1, 20);
+        let now = start;
+        for (const [what, id, seconds, pass] of steps) {
+          if (what === 'open' && !w.alive(id)) w.open(id, now, seconds);
+          if (what === 'packet' && w.alive(id)) w.packet(id, now);
+          if (what === 'close') w.close(id);
+          if (what === 'shorten' && w.alive(id)) w.shorten(id, 0.2);
+          now += pass;
+          const before = Array.from({ length: 13 }, (_, i) => w.alive(i));
+          w.ended.clear();
+          w.advance(now);
+          for (let i = 1; i <= 12; i++) {
+            const over = now - w.deadline(i);
+            if (w.ended.has(i)) assert.ok(before[i] && over > 0, `record ${i} ended ${over} s after its deadline`);
+            if (w.alive(i)) assert.ok(over <= 0.21, `record ${i} still there ${over} s after its deadline`);
+          }
+        }
+      }),
+      { seed, numRuns: 300 },
+    );
+  });
+}
+
+test('stale entries do not pile up', () => {
+  const w = setup(50, 0.1, 300);
+  let now = 1_700_000_000;
+  for (let i = 0; i < 200_000; i++) {
+    const id = 1 + (i % 50);
+    if (w.alive(id)) w.close(id);
+    // Another tick every time, so that each leaves an entry behind.
+    w.open(id, now, 5 + (i % 290));
+    now += 0.001;
+    if (i % 64 === 0) w.advance(now);
+  }
+  w.advance(now + 400);
+  for (let id = 1; id <= 50; id++) assert.not(w.alive(id));
+});
+
+test.run();
