@@ -3,11 +3,12 @@ import { ABI_VERSION } from '../../runtime/packet/layout.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import { type Context, makeContext } from './context.ts';
 import { deliverFunctions, handlerLines, handlerViews } from './deliver.ts';
-import * as transitions from './functions.ts';
 import type { ColumnCompiler } from './layout.ts';
 import { createRenderer, type Templates } from './render.ts';
 import { RUNTIME } from './scope.ts';
 import { commentText, digest, propertyKey, stringLiteral } from './text.ts';
+import { actionsOf, onL4EndHshk, onL4FirstPacket, onPacket, packetFilter, streamFunction } from './transitions-l4.ts';
+import { onL4Terminated, onL7EndHdrs, onL7OnDisc } from './transitions-l7.ts';
 import { dataFunctions, dataLines, trackedFunctions, updateNodes } from './updates.ts';
 import type { FunctionView, ModuleView } from './view.ts';
 
@@ -48,11 +49,11 @@ function moduleView(context: Context, options: EmitOptions, hash: string): Modul
   for (const name of ['Actions', 'Core', 'Plan', 'Subscription']) scope.type(RUNTIME, name);
   const functions: FunctionView[] = [
     ...deliverFunctions(context),
-    transitions.packetFilter(context),
-    transitions.actionsOf(context),
+    packetFilter(context),
+    actionsOf(context),
     ...trackedFunctions(context),
     ...dataFunctions(context),
-    transitions.onL4FirstPacket(context, updateNodes('L4FirstPacket', context)),
+    onL4FirstPacket(context, updateNodes('L4FirstPacket', context)),
   ];
   const result = ['plan', 'tracked: { open, clear }', 'packetFilter', 'onL4FirstPacket'];
   const add = (name: string, view: FunctionView | undefined): void => {
@@ -60,13 +61,13 @@ function moduleView(context: Context, options: EmitOptions, hash: string): Modul
     functions.push(view);
     result.push(name);
   };
-  add('update', transitions.streamFunction('InL4Conn', context, updateNodes('InL4Conn', context)));
-  add('onL4EndHshk', transitions.onL4EndHshk(context, updateNodes('L4EndHshk', context)));
-  add('onL4Stream', transitions.streamFunction('InL4Stream', context, updateNodes('InL4Stream', context)));
-  add('onL7OnDisc', transitions.onL7OnDisc(context, updateNodes('L7OnDisc', context)));
-  add('onL7EndHdrs', transitions.onL7EndHdrs(context, updateNodes('L7EndHdrs', context)));
-  add('onL4Terminated', transitions.onL4Terminated(context, updateNodes('L4Terminated', context)));
-  add('onPacket', transitions.onPacket(context));
+  add('update', streamFunction('InL4Conn', context, updateNodes('InL4Conn', context)));
+  add('onL4EndHshk', onL4EndHshk(context, updateNodes('L4EndHshk', context)));
+  add('onL4Stream', streamFunction('InL4Stream', context, updateNodes('InL4Stream', context)));
+  add('onL7OnDisc', onL7OnDisc(context, updateNodes('L7OnDisc', context)));
+  add('onL7EndHdrs', onL7EndHdrs(context, updateNodes('L7EndHdrs', context)));
+  add('onL4Terminated', onL4Terminated(context, updateNodes('L4Terminated', context)));
+  add('onPacket', onPacket(context));
   if (functions.some((f) => f.head.includes(': Session'))) scope.type(RUNTIME, 'Session');
   const handlers = handlerLines(context);
   const kept = [...keptLines(context), ...dataLines(context)];

@@ -1,0 +1,68 @@
+/** What the decision functions have in common: live bits in, live bits and actions out. */
+import type { Pattern } from '../plan/atom.ts';
+import type { Context } from './context.ts';
+import type { FunctionView, NodeView } from './view.ts';
+
+/** Nothing is known yet. */
+export const NOTHING: Pattern = [];
+
+/** `let live = rec[c + REC_LIVE]` for all words. */
+export function loadLive(context: Context, keyword: 'let' | 'const'): readonly string[] {
+  const rec = context.scope.member('rec');
+  return context.layout.liveWords.map(
+    ({ name }, i) => `${keyword} ${context.live.local('live', i)} = ${rec}[c + ${name}]`,
+  );
+}
+
+/** `rec[c + REC_LIVE] = live` for all words. */
+export function storeLive(context: Context): readonly string[] {
+  const rec = context.scope.member('rec');
+  return context.layout.liveWords.map(({ name }, i) => `${rec}[c + ${name}] = ${context.live.local('live', i)}`);
+}
+
+/** What is in force for the live bits at hand. */
+export const callActionsOf = (context: Context): string => `actionsOf(${context.live.locals('live').join(', ')})`;
+
+/** Stores the live bits and says what follows from them. */
+export function conclude(context: Context): readonly string[] {
+  return [...settle(context), ...storeLive(context), `return ${callActionsOf(context)}`];
+}
+
+/** Where a delivery holds already its other alternatives are let go of. */
+function settle(context: Context): readonly string[] {
+  return context.plan.settled.flatMap(({ winner, losers }) => {
+    const clear = context.live.clear('live', losers);
+    if (clear.length === 0) return [];
+    return [`if (${context.live.any('live', [winner])}) {`, ...clear.map((l) => `  ${l}`), '}'];
+  });
+}
+
+/** Head and body of a function over numbers; parameters that the body does not read get an underscore. */
+export function signed(
+  name: string,
+  parameters: readonly string[],
+  result: string,
+  nodes: readonly NodeView[],
+): Omit<FunctionView, 'doc'> {
+  const code = nodes.map(codeOf).join('\n');
+  const list = parameters.map((parameter) => {
+    const type = parameter === 'session' ? 'Session' : parameter === 'reason' ? 'EndReason' : 'number';
+    return `${new RegExp(`\\b${parameter}\\b`).test(code) ? '' : '_'}${parameter}: ${type}`;
+  });
+  return { head: `function ${name}(${list.join(', ')}): ${result} {`, nodes };
+}
+
+/** The code of a node, without comments behind it. */
+function codeOf(node: NodeView): string {
+  const bare = (line: string): string => line.replace(/ \/\/.*$/, '');
+  switch (node.template) {
+    case 'lines':
+      return node.lines.join('\n');
+    case 'branch':
+      return node.arms.map((arm) => [bare(arm.head), ...arm.nodes.map(codeOf)].join('\n')).join('\n');
+    case 'choice': {
+      const cases = node.cases.flatMap((one) => one.nodes.map(codeOf));
+      return [node.value, ...cases, ...node.otherwise.map(codeOf)].join('\n');
+    }
+  }
+}
