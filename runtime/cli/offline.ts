@@ -1,0 +1,118 @@
+/** A run over a capture, on the thread that was asked: source, core and sink put together, and every way of ending. */
+import { randomInt } from 'node:crypto';
+import type { Config } from '../config/config.ts';
+import type { EngineCore } from '../conntrack/tracker.ts';
+import { createCore } from '../core.ts';
+import { createEmitter } from '../dispatch/emit.ts';
+import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
+import { createUserErrors } from '../dispatch/user-errors.ts';
+import { ExitCode } from '../errors.ts';
+import type { RunSettings } from '../lcore/online.ts';
+import { rxLoop } from '../lcore/rx-loop.ts';
+import { parsersFor } from '../protocols/registry.ts';
+import { type CaptureSource, openCapture } from '../source/capture.ts';
+import type { PacketSource } from '../source/contract.ts';
+import { loadApp } from './load-app.ts';
+import { printError } from './print-error.ts';
+import { listenForStop, SIGNAL_EXIT_CODES } from './stop.ts';
+import { summaryText } from './summary.ts';
+
+/**
+ * Runs `program` on the capture `pcap` (`-`: the standard input) and returns the exit code. Throws IrisError for what is
+ * wrong before the first packet; later faults are printed below the summary of what was done until then.
+ */
+export async function runOffline(
+  program: string,
+  pcap: string,
+  config: Config,
+  settings: RunSettings,
+): Promise<number> {
+  const app = await loadApp(program);
+  const capture = openCapture(pcap, { slabBytes: config.conntrack.max_out_of_order_bytes });
+  const sink = openLineSink(settings.out);
+  const clock = new Int32Array(2);
+  const { emit, delivered } = createEmitter(clock, sink.write, app.plan.subscriptions);
+  const errors = createUserErrors({
+    strict: settings.strict,
+    report: (text) => process.stderr.write(text),
+    describe: (c) => core.fiveTuple.at(c).toString(),
+  });
+  const conntrack = {
+    ...config.conntrack,
+    max_connections: settings.maxConnections ?? config.conntrack.max_connections,
+  };
+  const core: EngineCore = createCore({
+    id: 0,
+    memory: capture.memory,
+    plan: app.plan,
+    maxConnections: conntrack.max_connections,
+    emit,
+    userError: errors.userError,
+    clock,
+  });
+  const stop = listenForStop();
+  const started = performance.now();
+  let fault: unknown;
+  try {
+    await rxLoop({
+      core,
+      source: pcap === '-' ? flushing(capture, sink) : capture,
+      sub: app.create(core),
+      parsers: parsersFor(app.plan.parsers),
+      config: conntrack,
+      seed: randomInt(2 ** 31),
+      stopped: () => stop.signal !== undefined || sink.closedByReader,
+    });
+    sink.flush();
+    // A signal that came during the last packets is still in the queue.
+    await new Promise((resolve) => setImmediate(resolve));
+  } catch (error) {
+    fault = error;
+  } finally {
+    stop.dispose();
+    capture.close();
+  }
+  try {
+    sink.close();
+  } catch (error) {
+    fault ??= error;
+  }
+  if (!settings.quiet) {
+    process.stderr.write(
+      summaryText({
+        packets: capture.stats.packets,
+        bytes: capture.stats.bytes,
+        seconds: (performance.now() - started) / 1000,
+        counters: core.counters,
+        delivered,
+        userErrors: errors.counts,
+        lost: capture.stats.lost,
+        ...stoppedBy(stop.signal, sink),
+      }),
+    );
+  }
+  if (fault !== undefined) return printError(fault);
+  return stop.signal === undefined ? ExitCode.OK : SIGNAL_EXIT_CODES[stop.signal];
+}
+
+function stoppedBy(signal: string | undefined, sink: LineSink): { stopped?: string } {
+  if (signal !== undefined) return { stopped: `by ${signal}` };
+  return sink.closedByReader ? { stopped: 'the reader of the output went away' } : {};
+}
+
+/** A pipe may be silent for long: lines are handed on before it is read again. */
+function flushing(capture: CaptureSource, sink: LineSink): PacketSource {
+  let short = false;
+  return {
+    memory: capture.memory,
+    live: capture.live,
+    stats: capture.stats,
+    poll(pkt, max) {
+      if (short) sink.flush();
+      const n = capture.poll(pkt, max);
+      short = n < max;
+      return n;
+    },
+    close: capture.close,
+  };
+}

@@ -1,0 +1,111 @@
+/** The verb `run`, alone known as `iris-run`: a program on a capture or on network ports. */
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Config, defaultConfig, parseConfig } from '../config/config.ts';
+import { ExitCode, IrisError } from '../errors.ts';
+import { inputError } from '../source/read-window.ts';
+import { printError } from './print-error.ts';
+
+interface Flags {
+  readonly pcap?: string;
+  readonly config?: string;
+  readonly out?: string;
+  readonly strict: boolean;
+  readonly maxConnections?: number;
+  readonly quiet: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  $ iris-run sni.iris.js --pcap trace.pcap                   one JSON line per delivery, a summary on stderr
+  $ iris-run sni.iris --pcap trace.pcap | head               compiles the filter first
+  $ tcpdump -i eth0 -w - | iris-run sni.iris.js --pcap -     from the standard input
+  $ sudo iris-run sni.iris.js --config online.toml           on network ports, through DPDK
+
+Exit codes: 0 done, 1 wrong usage or program, 2 broken input, 3 device, 130 or 143 stopped by a signal.`;
+
+/** The command, under the name it has for its user. Its action sets `process.exitCode`. */
+export function runCommand(name: 'run' | 'iris-run' = 'run'): Command {
+  return new Command(name)
+    .description('Run a compiled filter, an app or a filter file on a capture or on network ports.')
+    .argument('<program>', '.iris.js that iris-compile wrote, an app file (.js), or a filter (.iris) to compile first')
+    .addOption(new Option('--pcap <file>', 'read packets from a pcap or pcapng file; - is the standard input'))
+    .addOption(new Option('--config <file>', 'read settings, and network ports if any, from a TOML file'))
+    .addOption(new Option('--out <file>', 'write lines to a file instead of the standard output'))
+    .addOption(new Option('--max-connections <n>', 'connections tracked at a time, per core').argParser(positive))
+    .option('--strict', 'stop at the first exception of user code', false)
+    .option('--quiet', 'print no summary', false)
+    .showHelpAfterError('(--help shows what there is)')
+    .addHelpText('after', EXAMPLES)
+    .action(async (program: string, flags: Flags) => {
+      process.exitCode = await run(program, flags);
+    });
+}
+
+/** Runs `program` and returns the exit code; everything that goes wrong is printed. */
+async function run(program: string, flags: Flags): Promise<number> {
+  try {
+    const config = flags.config === undefined ? defaultConfig() : readConfig(flags.config);
+    const pcap = captureOf(config, flags);
+    for (const note of config.notes) process.stderr.write(`note: ${note}\n`);
+    const path = program.endsWith('.iris') ? await compileFirst(program) : program;
+    const settings = { out: flags.out, strict: flags.strict, quiet: flags.quiet, maxConnections: flags.maxConnections };
+    if (pcap === undefined) {
+      const { runOnline } = await import('../lcore/online.ts');
+      return await runOnline(path, config, settings);
+    }
+    const { runOffline } = await import('./offline.ts');
+    return await runOffline(path, pcap, config, settings);
+  } catch (error) {
+    return printError(error);
+  }
+}
+
+/** The capture to read; undefined when packets come from network ports. */
+function captureOf(config: Config, flags: Flags): string | undefined {
+  if (flags.pcap !== undefined) return flags.pcap;
+  if (flags.config === undefined) {
+    throw new IrisError(ExitCode.USAGE, 'where do the packets come from?', 'say --pcap FILE or --config FILE.toml');
+  }
+  if (config.online !== undefined && config.offline.pcap !== undefined) {
+    throw new IrisError(
+      ExitCode.USAGE,
+      `${flags.config}: has both ports ([[online.ports]]) and a capture (offline.pcap)`,
+      'remove one of them, or say --pcap FILE',
+    );
+  }
+  if (config.online === undefined && config.offline.pcap === undefined) {
+    throw new IrisError(
+      ExitCode.USAGE,
+      `${flags.config}: names neither a port ([[online.ports]]) nor a capture (offline.pcap)`,
+      'add one of them, or say --pcap FILE',
+    );
+  }
+  return config.offline.pcap;
+}
+
+function readConfig(file: string): Config {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const { message } = inputError(file, undefined, error);
+    throw new IrisError(ExitCode.USAGE, message.replace('not a capture', 'not a configuration'));
+  }
+  return parseConfig(text, file);
+}
+
+/** Compiles a filter file as iris-compile does; returns the path of the JavaScript module. */
+async function compileFirst(file: string): Promise<string> {
+  const { compileFile } = await import('../../compiler/cli/compile.ts');
+  const result = await compileFile(file);
+  return result.js;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 16_000_000) {
+    throw new InvalidArgumentError('a whole number from 1 to 16000000 is needed');
+  }
+  return value;
+}
