@@ -14,7 +14,10 @@ export interface QueueSpec {
   readonly port: number;
   readonly queue: number;
   readonly linkType: number;
-  /** net_pcap: packets carry their own times (µs). */
+  /**
+   * net_pcap: packets carry their own times. DPDK keeps microseconds of them, and nothing of a frame's length on the wire:
+   * a capture with nanoseconds or cut frames says less through a port than by itself.
+   */
   readonly packetTimes: boolean;
   /** Plays a capture to its end (net_pcap with rx_pcap, without infinite_rx). */
   readonly finite: boolean;

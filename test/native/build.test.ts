@@ -1,6 +1,6 @@
 /** The addon's build where things are missing: it never fails, and says in one sentence what is not there. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ function build(env: NodeJS.ProcessEnv): {
   readonly folder: string;
 } {
   const folder = mkdtempSync(join(tmpdir(), 'iris-native-'));
-  cpSync(join(root, 'native'), join(folder, 'native'), {
+  cpSync(realpathSync(join(root, 'native')), join(folder, 'native'), {
     recursive: true,
     filter: (path) => !path.endsWith('native/build'),
   });
