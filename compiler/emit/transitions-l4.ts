@@ -66,12 +66,11 @@ export function onL4FirstPacket(context: Context, updates: readonly NodeView[]):
   };
   const user = (literal: Literal): Condition => userCondition(literal, context);
   const tree = treeNodes(plan.first, { locals, world: plan.world, marks, user }, NOTHING);
-  const deliveries = [...now].flatMap(
-    ([subscriber, flag]) => `if (${flag}) ${deliverCall(subscriber, 'L4FirstPacket')}`,
-  );
+  const flags = [...now].sort(([a], [b]) => a.index - b.index);
+  const deliveries = flags.map(([subscriber, flag]) => `if (${flag}) ${deliverCall(subscriber, 'L4FirstPacket')}`);
   const head = [
     ...live.locals('live').map((name) => `let ${name} = 0`),
-    ...[...now.values()].map((flag) => `let ${flag} = false`),
+    ...flags.map(([, flag]) => `let ${flag} = false`),
     ...locals.lines(),
   ];
   return {

@@ -79,10 +79,14 @@ export function outlinePlan(plan: ProgramPlan): readonly Item[] {
   }
   add(
     'L4Terminated',
-    plan.ends.map(({ thread, under }) => {
-      const where = under?.map((p) => p?.name ?? 'an unknown protocol').join(' or ');
-      const still = thread.waits ? ` if it is still open${where === undefined ? '' : ` under ${where}`}` : '';
-      return item('result', `deliver ${nameOf(thread.subscription)}${still}`);
+    plan.program.subscriptions.flatMap(({ name }, index) => {
+      const conditions = plan.ends
+        .filter(({ thread }) => thread.subscription === index)
+        .map(({ thread, under }) => {
+          const where = under?.map((p) => p?.name ?? 'no known protocol').join(' or ');
+          return `${label(thread)}${where === undefined ? '' : ` under ${where}`}`;
+        });
+      return conditions.length === 0 ? [] : [item('result', `deliver ${name} where alive: ${conditions.join(', ')}`)];
     }),
   );
   add('threads, and what the tracker does while they are alive', threadItems(plan, label));
