@@ -192,17 +192,20 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
       case 'f64':
       case 'i32':
         return { text: around(element), form: 'source', kind: 'number' };
-      case 'u32':
+      case 'u32': {
         if (!used) return { text: around(element), form: 'source', kind: 'int' };
-        return { text: `${around(element)} >>> 0`, form: 'new', kind: 'int', interval: UINT32 };
+        if (!before) return { text: `${around(element)} >>> 0`, form: 'new', kind: 'int', interval: UINT32 };
+        // The value is that before it is cut to 32 bits.
+        pure(to, node);
+        return { text: `${element} = (${element} >>> 0) ${sign[0]} 1`, form: 'assign', kind: 'int' };
+      }
       case 'bool':
         throw new Refusal(node, 'a flag cannot be counted');
       default: {
-        if (used && !before) throw new Refusal(node, `the value of \`${shorten(node)}\` is not compiled`);
+        if (used) throw new Refusal(node, `the value of \`${shorten(node)}\` is not compiled`);
         pure(to, node);
-        const mask = MASKS[column.type];
-        const text = `${element} = (${element} ${sign[0]} 1) & 0x${mask.toString(16)}`;
-        return { text, form: 'assign', kind: 'int', interval: { low: 0, high: mask } };
+        const mask = `0x${MASKS[column.type].toString(16)}`;
+        return { text: `${element} = (${element} ${sign[0]} 1) & ${mask}`, form: 'assign', kind: 'int' };
       }
     }
   }
@@ -249,45 +252,53 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
       assignable(to, node);
       return { text: `${to.local.name} ${sign} ${value.text}`, form: 'source', kind: value.kind };
     }
-    const { column, element } = to;
-    const plain = sign === '=';
-    const operator = sign.slice(0, -1);
-    if (!plain && column.type === 'bool') throw new Refusal(node, `\`${sign}\` on a flag is not compiled`);
-    if (
-      plain
-        ? column.type === 'f64' || column.type === 'i32' || column.type === 'u32'
-        : directly(column, operator, value)
-    ) {
-      const stored = column.type !== 'f64' && plain && !used ? (value.raw ?? value.text) : value.text;
-      const text = `${element} ${sign} ${stored}`;
-      if (!used || plain) return { text, form: 'source', kind: plain ? value.kind : 'number' };
-      return column.type === 'u32'
-        ? { text: `(${text}) >>> 0`, form: 'new', kind: 'int' }
-        : { text, form: 'source', kind: 'number' };
-    }
-    if (used) throw new Refusal(node, `the value of \`${shorten(node)}\` is not compiled`);
-    if (plain && column.type === 'bool') {
-      const flag = value.text === 'true' ? '1' : value.text === 'false' ? '0' : `${newOperand(value)} ? 1 : 0`;
-      return { text: `${element} = ${flag}`, form: 'source', kind: 'number' };
-    }
-    let stored = value;
-    if (!plain) {
-      pure(to, node);
-      const before = readTarget(to);
-      const interval = combine(operator, before.interval, value.interval);
-      stored = { text: `${operand(before)} ${operator} ${newOperand(value)}`, form: 'new', kind: 'number', interval };
-    }
-    const mask = column.type === 'u8' || column.type === 'u16' ? MASKS[column.type] : undefined;
-    const fits = mask === undefined || within(stored.interval, { low: 0, high: mask });
-    const text = fits ? stored.text : `${stored.raw ?? newOperand(stored)} & 0x${mask.toString(16)}`;
-    return { text: `${element} = ${text}`, form: 'source', kind: 'number' };
+    return sign === '='
+      ? store(node, to.column, to.element, value, used)
+      : compound(node, to, sign.slice(0, -1), value, used);
   }
 
-  /** Whether `rec[…] OP= value` on the raw word does the same as on the column's value. */
-  function directly(column: NamedColumn, operator: string, value: Code): boolean {
-    if (column.type === 'f64' || column.type === 'i32') return true;
-    // Modulo 2^32 the sign of the word does not matter to these, as long as nothing is rounded.
-    return column.type === 'u32' && value.kind === 'int' && MODULAR.has(operator);
+  function store(node: ts.Node, { type }: NamedColumn, element: string, value: Code, used: boolean): Code {
+    if (type === 'f64' || type === 'i32' || type === 'u32') {
+      const text = type === 'f64' || used ? value.text : (value.raw ?? value.text);
+      return { text: `${element} = ${text}`, form: 'source', kind: value.kind, interval: value.interval };
+    }
+    if (used) throw new Refusal(node, `the value of \`${shorten(node)}\` is not compiled`);
+    if (type === 'bool') {
+      const flag = value.text === 'true' ? '1' : value.text === 'false' ? '0' : `${newOperand(value)} ? 1 : 0`;
+      return { text: `${element} = ${flag}`, form: 'source', kind: 'int' };
+    }
+    return { text: `${element} = ${masked(value, MASKS[type])}`, form: 'source', kind: 'int' };
+  }
+
+  /** `OP=` */
+  function compound(
+    node: ts.Node,
+    to: Extract<Target, { readonly column: NamedColumn }>,
+    operator: string,
+    value: Code,
+    used: boolean,
+  ): Code {
+    const { type } = to.column;
+    if (type === 'bool') throw new Refusal(node, `\`${operator}=\` on a flag is not compiled`);
+    // On an unsigned word it has to do the same as on its signed reading.
+    const modular = BITWISE.has(operator)
+      ? !operator.startsWith('>>')
+      : '+-'.includes(operator) && value.interval !== undefined;
+    if (type === 'f64' || type === 'i32' || (type === 'u32' && modular && !used)) {
+      return { text: `${to.element} ${operator}= ${value.text}`, form: 'source', kind: 'number' };
+    }
+    if (used && type !== 'u32') throw new Refusal(node, `the value of \`${shorten(node)}\` is not compiled`);
+    pure(to, node);
+    const before = readTarget(to);
+    const text = `${operand(before)} ${operator} ${newOperand(value)}`;
+    const after: Code = {
+      text,
+      form: 'new',
+      kind: 'number',
+      interval: combine(operator, before.interval, value.interval),
+    };
+    const stored = type === 'u32' ? text : masked(after, MASKS[type]);
+    return { text: `${to.element} = ${stored}`, form: 'source', kind: 'number' };
   }
 
   function call(node: ts.CallExpression): Code {
@@ -341,8 +352,13 @@ const ASSIGNMENTS = new Set('= += -= *= /= %= **= &= |= ^= <<= >>= >>>='.split('
 const COMPARISONS = new Set('< <= > >= == != === !=='.split(' '));
 const ARITHMETIC = new Set('+ - * / % ** & | ^ << >> >>>'.split(' '));
 const BITWISE = new Set('& | ^ << >> >>>'.split(' '));
-const MODULAR = new Set('+ - & | ^ <<'.split(' '));
 const INTEGER_MATH = new Set('floor ceil round trunc imul clz32 sign'.split(' '));
+
+/** A value cut to the width of its column, if it could exceed it. */
+function masked(value: Code, mask: number): string {
+  if (within(value.interval, { low: 0, high: mask })) return value.text;
+  return `${value.raw ?? newOperand(value)} & 0x${mask.toString(16)}`;
+}
 
 /** Both sides as text; unsigned words as they are where only their 32 bits count. */
 function numericOperands(sign: string, left: Code, right: Code): readonly [string, string] {

@@ -5,11 +5,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createAnalysis } from '../../../compiler/analysis/analysis.ts';
 import type { CompiledColumns } from '../../../compiler/analysis/columns.ts';
+import type { DataTypeInfo } from '../../../compiler/analysis/info.ts';
+import { ConnRecord } from '../../../runtime/datatypes/conn-record.ts';
+import { FiveTuple } from '../../../runtime/datatypes/five-tuple.ts';
+import { Lifespan } from '../../../runtime/datatypes/lifespan.ts';
 import { Pkt } from '../../../runtime/packet/layout.ts';
-import { type Column, columnView } from '../../../runtime/subscription/column-view.ts';
+import { columnView } from '../../../runtime/subscription/column-view.ts';
 import { memoryHost } from '../../support/analysis-host.ts';
 import { PktCount, Silence, Volume } from './fixtures/counters.ts';
-import { C, fillRow, instantiate, makeMemory, P, type Packet, passRow } from './run-columns.ts';
+import { C, fillRow, instantiate, makeMemory, P, type Packet, passRow, viewColumns } from './run-columns.ts';
 
 const test = suite('columns');
 const seed = Number(process.env.SEED ?? Date.now() & 0xffff);
@@ -18,10 +22,11 @@ const packets: fc.Arbitrary<Packet[]> = fc.array(
   fc.record({
     dir: fc.nat(1),
     seconds: fc.double({ min: 0, max: 2e9, noNaN: true }),
-    payload: fc.nat(3000),
+    payload: fc.oneof(fc.nat(3000), fc.nat(100)),
     header: fc.constantFrom(28, 40, 60),
-    flags: fc.nat(0x1ff),
-    seq: fc.integer(),
+    flags: fc.oneof(fc.constant(0x10), fc.nat(0x1ff)),
+    // Near enough to each other for holes, overlaps and repeats, or anywhere.
+    seq: fc.oneof(fc.integer({ min: -200, max: 400 }), fc.integer()),
     ack: fc.integer(),
     proto: fc.constantFrom(6, 17),
     gap: fc.nat(100),
@@ -33,25 +38,22 @@ const fixture = join(memoryHost({}).packageRoot, 'test/compiler/analysis/fixture
 const analysis = createAnalysis(memoryHost({ 'counters.ts': readFileSync(fixture, 'utf8') }), 'x.iris');
 
 function compile(name: string, base: number): CompiledColumns {
+  const library = analysis.dataType(name);
+  if (library !== undefined) return columnsOf(library, base);
   const used = analysis.resolveUse('./counters.ts', [name]);
   assert.not('error' in used);
   if ('error' in used) throw new Error(used.error);
   assert.equal(used.diagnostics, []);
   const found = used.names.get(name);
   if (found?.is !== 'dataType') throw new Error(`${name} is no data type`);
-  assert.is(found.info.kind, 'columns', found.info.notColumns?.reason);
-  const compiled = analysis.columns(found.info, { base, claim: (wanted) => wanted });
-  if (compiled === undefined) throw new Error(`${name} was not compiled`);
-  return compiled;
+  return columnsOf(found.info, base);
 }
 
-function viewColumns(compiled: CompiledColumns): Column[] {
-  return compiled.columns.map(({ name, type, word, length, array }) => ({
-    name,
-    type,
-    word,
-    ...(array ? { length } : {}),
-  }));
+function columnsOf(info: DataTypeInfo, base: number): CompiledColumns {
+  assert.is(info.kind, 'columns', info.notColumns?.reason);
+  const compiled = analysis.columns(info, { base, claim: (wanted) => wanted });
+  if (compiled === undefined) throw new Error(`${info.name} was not compiled`);
+  return compiled;
 }
 
 interface Checked {
@@ -63,6 +65,7 @@ interface Checked {
 const CLASSES: readonly [new () => object, Checked][] = [
   [PktCount, { update: 'update', getters: ['total'] }],
   [Volume, { update: 'count', getters: ['ratio'] }],
+  [ConnRecord, { update: 'update', getters: ['history', 'start', 'duration', 'ended'] }],
   [Silence, { begin: 'begin', update: 'update', getters: [] }],
 ];
 
@@ -76,8 +79,13 @@ for (const [Type, { begin, update, getters }] of CLASSES) {
         fc.property(packets, (sequence) => {
           const memory = makeMemory();
           const running = instantiate(compiled, memory);
-          const view = columnView(memory, Type, viewColumns(compiled));
-          const real = new Type();
+          const followers = {
+            fiveTuple: new FiveTuple({ rec: memory.rec, addr6: new Int32Array(8 * 2) }, C),
+            lifespan: new Lifespan(memory),
+          };
+          const own = Object.fromEntries(compiled.followers.map(({ name }) => [name, Reflect.get(followers, name)]));
+          const view = columnView(memory, Type, viewColumns(compiled), own);
+          const real = Object.assign(new Type(), own);
           const untouched = memory.rec.slice(C + compiled.end);
           running.open();
           sequence.forEach((packet, i) => {

@@ -2,8 +2,9 @@
 import { transformSync } from 'esbuild';
 import type { CompiledColumns } from '../../../compiler/analysis/columns.ts';
 import { L4Pdu } from '../../../runtime/conntrack/l4-pdu.ts';
-import { Rec } from '../../../runtime/conntrack/layout.ts';
+import { ConnMeta, EndReason, Rec } from '../../../runtime/conntrack/layout.ts';
 import { Pkt } from '../../../runtime/packet/layout.ts';
+import type { Column } from '../../../runtime/subscription/column-view.ts';
 
 /** First word of the record and of the packet row that tests use; neither is zero, so that forgotten bases show. */
 export const C = 128;
@@ -19,6 +20,9 @@ export interface Memory {
 
 export function makeMemory(): Memory {
   const rec = new Int32Array(512).fill(0x55555555);
+  // What the tracker sets: an IPv4 connection over TCP that ended by FIN.
+  rec.fill(0, C, C + Rec.PLAN);
+  rec[C + Rec.META] = 6 | (EndReason.FIN << ConnMeta.END_SHIFT);
   const pkt = new Int32Array(4 * Pkt.STRIDE);
   const bytes = new Uint8Array(64);
   const memory = { bytes, view: new DataView(bytes.buffer), slabOffset: 64, slabLength: 0 };
@@ -89,4 +93,14 @@ export function instantiate(compiled: CompiledColumns, memory: Memory): Running 
       else made[update.call](C);
     },
   };
+}
+
+/** The columns as a generated module hands them to `columnView`. */
+export function viewColumns(compiled: CompiledColumns): Column[] {
+  return compiled.columns.map(({ name, type, word, length, array }) => ({
+    name,
+    type,
+    word,
+    ...(array ? { length } : {}),
+  }));
 }
