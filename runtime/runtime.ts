@@ -15,6 +15,7 @@ export { StartTime } from './datatypes/start-time.ts';
 export type { Session } from './protocols/contract.ts';
 export { DnsTransaction } from './protocols/dns/transaction.ts';
 export { HttpTransaction } from './protocols/http/transaction.ts';
+export { QuicStream } from './protocols/quic/stream.ts';
 export { SshHandshake } from './protocols/ssh/handshake.ts';
 export { TlsHandshake } from './protocols/tls/handshake.ts';
 export { type Column, type ColumnView, columnView, keep } from './subscription/column-view.ts';

@@ -5,10 +5,18 @@
 import type { ParserFactory } from './contract.ts';
 import { DNS_TCP_PARSER, DNS_UDP_PARSER } from './dns/parser.ts';
 import { HTTP_PARSER } from './http/parser.ts';
+import { QUIC_PARSER } from './quic/parser.ts';
 import { SSH_PARSER } from './ssh/parser.ts';
 import { TLS_PARSER } from './tls/parser.ts';
 
-export const PARSERS: readonly ParserFactory[] = [TLS_PARSER, HTTP_PARSER, SSH_PARSER, DNS_UDP_PARSER, DNS_TCP_PARSER];
+export const PARSERS: readonly ParserFactory[] = [
+  TLS_PARSER,
+  HTTP_PARSER,
+  SSH_PARSER,
+  QUIC_PARSER,
+  DNS_UDP_PARSER,
+  DNS_TCP_PARSER,
+];
 
 /** The parsers of the protocols with these catalog names. Throws a RangeError for a name without one. */
 export function parsersFor(names: readonly string[]): ParserFactory[] {

@@ -3,18 +3,24 @@ import * as assert from 'uvu/assert';
 import { DNS } from '../../../runtime/protocols/dns/fields.ts';
 import type { ProtocolDef } from '../../../runtime/protocols/field.ts';
 import { HTTP } from '../../../runtime/protocols/http/fields.ts';
+import { QUIC } from '../../../runtime/protocols/quic/fields.ts';
 import { PARSERS, parsersFor } from '../../../runtime/protocols/registry.ts';
 import { SSH } from '../../../runtime/protocols/ssh/fields.ts';
 import { TLS } from '../../../runtime/protocols/tls/fields.ts';
-import { DnsTransaction, HttpTransaction, SshHandshake, TlsHandshake } from '../../../runtime/runtime.ts';
+import { DnsTransaction, HttpTransaction, QuicStream, SshHandshake, TlsHandshake } from '../../../runtime/runtime.ts';
 
 const test = suite('protocol registry');
 
+const NO_BYTES = new Uint8Array(0);
 const side = { banner: undefined, offer: undefined };
 const SESSIONS: readonly (readonly [ProtocolDef, object])[] = [
   [TLS, new TlsHandshake({})],
   [DNS, new DnsTransaction(new Uint8Array(12), undefined)],
   [HTTP, new HttpTransaction(undefined, undefined)],
+  [
+    QUIC,
+    new QuicStream({ version: 1, dcid: NO_BYTES, scid: NO_BYTES, packetType: 0, payloadBytesCount: 0 }, undefined),
+  ],
   [SSH, new SshHandshake(side, side)],
 ];
 

@@ -1,0 +1,123 @@
+/** Reading QUIC's packet headers in clear (RFC 8999, RFC 9000 section 17.2, RFC 9369 section 3). */
+
+import { u16 } from '../bytes.ts';
+import { Probe } from '../contract.ts';
+
+/** Values of the field `packet_type`: the same for all versions. */
+export const enum PacketType {
+  INITIAL = 0,
+  ZERO_RTT = 1,
+  HANDSHAKE = 2,
+  RETRY = 3,
+  VERSION_NEGOTIATION = 4,
+  ONE_RTT = 5,
+}
+
+export const enum Version {
+  NEGOTIATION = 0,
+  V1 = 1,
+  V2 = 0x6b3343cf,
+  /** Drafts are this and their number. */
+  DRAFT = 0xff000000,
+}
+/** Drafts whose Initial packets look like those of version 1, but for their salt. */
+const FIRST_DRAFT = 23;
+const LAST_DRAFT = 34;
+
+/** Longest connection identifier (RFC 9000 section 17.2). */
+const ID_MAX = 20;
+/** Smallest datagram that may carry a client's Initial packet (RFC 9000 section 14.1). */
+const DATAGRAM_MIN = 1200;
+
+export function isDraft(version: number): boolean {
+  return version >= Version.DRAFT + FIRST_DRAFT && version <= Version.DRAFT + LAST_DRAFT;
+}
+
+/** Versions whose Initial packets we can open. */
+export function isKnownVersion(version: number): boolean {
+  return version === Version.V1 || version === Version.V2 || isDraft(version);
+}
+
+/** A version that only exists to make servers negotiate (RFC 9000 section 15). */
+function isReserved(version: number): boolean {
+  return (version & 0x0f0f0f0f) === 0x0a0a0a0a;
+}
+
+/** A variable-length integer (RFC 9000 section 16) at `at`; -1 if it is not whole. `at` moves behind it. */
+export class Varints {
+  constructor(
+    readonly bytes: Uint8Array,
+    public at: number,
+    readonly end: number,
+  ) {}
+
+  next(): number {
+    const { bytes, at, end } = this;
+    if (at >= end) return -1;
+    const length = 1 << (bytes[at] >> 6);
+    if (at + length > end) return -1;
+    this.at = at + length;
+    let value = bytes[at] & 63;
+    for (let i = 1; i < length; i++) value = value * 256 + bytes[at + i];
+    return value;
+  }
+}
+
+export interface LongHeader {
+  readonly version: number;
+  readonly type: PacketType;
+  readonly dcid: Uint8Array;
+  readonly scid: Uint8Array;
+  /** Value of the Length field; 0 in packets that have none. */
+  readonly length: number;
+  /** Where the packet number is, protected. */
+  readonly numberAt: number;
+  /** Where the next packet of the datagram begins. */
+  readonly end: number;
+}
+
+/** The two type bits in the meaning of their version. */
+function typeOf(bits: number, version: number): PacketType {
+  if (version === Version.NEGOTIATION) return PacketType.VERSION_NEGOTIATION;
+  return version === Version.V2 ? (bits + 3) & 3 : bits;
+}
+
+/**
+ * The long header at `start` of a datagram that ends at `end`, or undefined if there is none or it promises more than there
+ * is. Of versions that are not known only what is the same in all of them is read; they fill the datagram. Identifiers are
+ * views, valid as long as `bytes` are.
+ */
+export function longHeader(bytes: Uint8Array, start: number, end: number): LongHeader | undefined {
+  if (end - start < 7 || bytes[start] < 128) return undefined;
+  const version = u16(bytes, start + 1) * 0x10000 + u16(bytes, start + 3);
+  const dcidAt = start + 6;
+  const scidAt = dcidAt + bytes[dcidAt - 1] + 1;
+  if (scidAt > end) return undefined;
+  const rest = scidAt + bytes[scidAt - 1];
+  if (rest > end) return undefined;
+  const dcid = bytes.subarray(dcidAt, scidAt - 1);
+  const scid = bytes.subarray(scidAt, rest);
+  const type = typeOf((bytes[start] >> 4) & 3, version);
+  const whole = { version, type, dcid, scid, length: 0, numberAt: end, end };
+  if (!isKnownVersion(version)) return whole;
+  if (dcid.length > ID_MAX || scid.length > ID_MAX || (bytes[start] & 0x40) === 0) return undefined;
+  if (type === PacketType.RETRY) return whole;
+  const varints = new Varints(bytes, rest, end);
+  if (type === PacketType.INITIAL) {
+    const token = varints.next();
+    if (token < 0 || token > end - varints.at) return undefined;
+    varints.at += token;
+  }
+  const length = varints.next();
+  const numberAt = varints.at;
+  if (length < 0 || length > end - numberAt) return undefined;
+  return { version, type, dcid, scid, length, numberAt, end: numberAt + length };
+}
+
+/** Whether a datagram starts as a QUIC connection does: a long header of a version we know, or a client's try of one. */
+export function probeQuic(bytes: Uint8Array, offset: number, length: number): Probe {
+  const header = longHeader(bytes, offset, offset + length);
+  if (header === undefined) return Probe.NO;
+  if (isKnownVersion(header.version)) return header.type === PacketType.RETRY ? Probe.NO : Probe.YES;
+  return isReserved(header.version) && length >= DATAGRAM_MIN && header.dcid.length >= 8 ? Probe.YES : Probe.NO;
+}
