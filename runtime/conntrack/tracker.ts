@@ -110,10 +110,12 @@ export function createConnTracker(
     return kind === 1 ? inactive : kind === 0 ? establish : kind === 2 ? closed : udp;
   }
 
+  /** To the nearest microsecond: a double of today's dates holds no more, and its noise would show in every line. */
   function setClock(seconds: number): void {
     const whole = Math.floor(seconds);
-    clock[0] = whole | 0;
-    clock[1] = Math.round((seconds - whole) * 1e9);
+    const micros = Math.round((seconds - whole) * 1e6);
+    clock[0] = (micros === 1e6 ? whole + 1 : whole) | 0;
+    clock[1] = micros === 1e6 ? 0 : micros * 1000;
   }
 
   function setClockTo(p: number): void {

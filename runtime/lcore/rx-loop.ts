@@ -58,6 +58,8 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
         now = Date.now() / 1000;
       }
       tracker.checkInactive(now);
+      // A capture that comes through a pipe may let us wait: a signal must not have to wait as long.
+      if (n < Burst.MAX && !source.live) break;
     }
     return true;
   }
