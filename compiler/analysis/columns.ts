@@ -106,6 +106,12 @@ function initialise(column: ColumnLayout): string[] {
 
 type Method = ts.MethodDeclaration | ts.GetAccessorDeclaration;
 
+/** Which bases a function has to be told. */
+interface Uses {
+  readonly usesPacket: boolean;
+  readonly usesRecord: boolean;
+}
+
 interface Helper {
   readonly function: string;
   readonly method: Method;
@@ -137,7 +143,7 @@ function compileMethods(
     result: Pick<CompiledColumns, 'updates' | 'functions' | 'words'>;
   } {
     const words = new Set<string>();
-    const functions = new Map<string, ColumnFunction & { readonly usesPacket: boolean }>();
+    const functions = new Map<string, ColumnFunction & Uses>();
     const open: string[] = [];
     let widened = false;
 
@@ -155,7 +161,7 @@ function compileMethods(
     return { widened, result };
 
     /** Compiles one method under a name, once per pass; helpers it calls come before it. */
-    function emit(name: string, method: Method, helper: Helper | undefined): { readonly usesPacket: boolean } {
+    function emit(name: string, method: Method, helper: Helper | undefined): Uses {
       const done = functions.get(name);
       if (done !== undefined) return done;
       if (open.includes(name)) throw new Refusal(method, `\`${method.name.getText()}\` calls itself`);
@@ -163,6 +169,7 @@ function compileMethods(
       if (isSpecial(method)) throw new Refusal(method, 'async methods and generators are not compiled');
       open.push(name);
       let usesPacket = false;
+      let usesRecord = false;
       const around: Surroundings = {
         modules: source.modules,
         module: source.module,
@@ -175,9 +182,10 @@ function compileMethods(
           ...[...helpers.values()].map((one) => one.function),
         ]),
         use(word) {
-          if (!Object.hasOwn(WORDS, word)) return;
-          words.add(word);
-          if (word.startsWith('PKT_')) usesPacket = true;
+          const isWord = Object.hasOwn(WORDS, word);
+          if (isWord) words.add(word);
+          if (isWord && word.startsWith('PKT_')) usesPacket = true;
+          else usesRecord = true;
         },
         call(node, member, args, getter) {
           const called = helperFor(node, member, getter);
@@ -185,7 +193,12 @@ function compileMethods(
           widen(called, passed);
           const inner = emit(called.function, called.method, called);
           if (inner.usesPacket) usesPacket = true;
-          const texts = ['c', ...(inner.usesPacket ? ['p'] : []), ...passed.map((arg) => arg.text)];
+          if (inner.usesRecord) usesRecord = true;
+          const texts = [
+            ...(inner.usesRecord ? ['c'] : []),
+            ...(inner.usesPacket ? ['p'] : []),
+            ...passed.map((arg) => arg.text),
+          ];
           const flag = called.method.type?.kind === ts.SyntaxKind.BooleanKeyword;
           return primary(`${called.function}(${texts.join(', ')})`, flag ? 'bool' : 'number');
         },
@@ -194,7 +207,8 @@ function compileMethods(
       const lines = compileBody(around, params, method.body, helper !== undefined);
       const values = params.filter((param) => !param.pdu);
       const list = [
-        'c: number',
+        // An update is always told the connection; a helper only what it uses.
+        ...(usesRecord ? ['c: number'] : helper === undefined ? ['_c: number'] : []),
         ...(usesPacket ? ['p: number'] : []),
         ...values.map(
           (param) => `${localName(param.name, around.reserved)}: ${param.kind === 'bool' ? 'boolean' : 'number'}`,
@@ -204,10 +218,11 @@ function compileMethods(
       functions.set(name, {
         name,
         usesPacket,
+        usesRecord,
         lines: [`function ${name}(${list.join(', ')})${returned} {`, ...lines.map((line) => `  ${line}`), '}'],
       });
       open.pop();
-      return { usesPacket };
+      return { usesPacket, usesRecord };
     }
 
     function widen(helper: Helper, passed: readonly Code[]): void {
