@@ -50,6 +50,8 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   const index = new Int32Array(slots * 2);
   const free = new Int32Array(maxConnections);
   const sink = new Int32Array(1);
+  /** Plans keep what every packet needs in their first line and what many need in the second: that is read ahead, too. */
+  const third = stride > 2 * Rec.PLAN ? 2 * Rec.PLAN : 0;
   let freeTop = 0;
   let next = 1;
   let used = 0;
@@ -155,7 +157,7 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       const p = rows[i];
       const id = index[((pkt[p + Pkt.HASH] & mask) << 1) + 1];
       const c = Math.imul(id, stride);
-      kept ^= rec[c] ^ rec[c + Rec.PLAN];
+      kept ^= rec[c] ^ rec[c + Rec.PLAN] ^ rec[c + third];
       if ((pkt[p + Pkt.META] & Meta.IPV6) !== 0) kept ^= addr6[id << 3];
     }
     // Stored, or the compiler would drop the reads.

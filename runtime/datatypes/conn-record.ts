@@ -82,12 +82,16 @@ export class ConnRecord {
   /** Letters of the history seen, by their low five bits; bit 0: `nextSeq` is known. */
   seen = new Uint32Array(2);
 
-  // Rarely touched.
+  // Touched by a few packets of each connection: the next line.
   /** Time of the second packet, 0 while there is none. */
   secondTime = 0;
-  /** Bytes of holes that are no longer remembered one by one. */
-  forgottenBytes = new Float64Array(2);
-  forgottenGaps = new Uint32Array(2);
+  /** The history, four letters a word. */
+  letters = new Uint32Array(4);
+  letterCount: u32 = 0;
+  /** First sequence number seen. */
+  baseSeq = new Uint32Array(2);
+
+  // Rarely touched.
   /** Packets whose headers promise more bytes than the frame had. */
   malformed = new Uint32Array(2);
   /** TCP segments from before the first sequence number seen: the capture began late, or order was lost. */
@@ -96,11 +100,9 @@ export class ConnRecord {
   retransmitted = new Uint32Array(2);
   /** Most holes open at a time. */
   maxGaps = new Uint32Array(2);
-  /** First sequence number seen. */
-  baseSeq = new Uint32Array(2);
-  /** The history, four letters a word. */
-  letters = new Uint32Array(4);
-  letterCount: u32 = 0;
+  forgottenGaps = new Uint32Array(2);
+  /** Bytes of holes that are no longer remembered one by one. */
+  forgottenBytes = new Float64Array(2);
   /** Open holes from sequence number to sequence number, HOLES per direction; empty when both are equal. */
   holeStart = new Uint32Array(4);
   holeEnd = new Uint32Array(4);
