@@ -1,7 +1,7 @@
 /**
  * The connection table: an open-addressing index of pairs (hash, connection number) over the records of layout.ts. Hot.
  *
- * Linear probing, at most half full, deletion by back-shift (no tombstones in the index). Numbers are stable while a
+ * Linear probing, at most a quarter full, deletion by back-shift (no tombstones in the index). Numbers are stable while a
  * connection lives, and the latest one freed is the next one used, so that a warm record is reused. IPv6 addresses are
  * in a cold table of their own; the record holds their hashes, and a match of those is verified there.
  *
@@ -24,6 +24,8 @@ export interface ConnTable {
   insert(p: number, reversed: boolean): number;
   /** Takes a record out. Its number is free at once. */
   remove(c: number): void;
+  /** Takes all records out at once, without looking each of them up. */
+  clear(): void;
   /** Records in use, tombstones included. */
   used(): number;
   /** One more than the highest record ever used, as a word index: records lie at stride, 2*stride, ... below it. */
@@ -45,13 +47,16 @@ export interface TableMemory {
 export function createConnTable(core: TableMemory, stride: number): ConnTable {
   const { pkt, rec, addr6, maxConnections } = core;
   const { view } = core.memory;
-  const slots = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 2)));
+  // A quarter full: one connection in eight then stands outside its own slot, at half full it is one in four, and each of
+  // those costs `touch` a misprediction and a miss of its own.
+  const slots = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 4)));
   const mask = slots - 1;
   const index = new Int32Array(slots * 2);
   const free = new Int32Array(maxConnections);
   const sink = new Int32Array(1);
-  /** Plans keep what every packet needs in their first line and what many need in the second: that is read ahead, too. */
-  const third = stride > 2 * Rec.PLAN ? 2 * Rec.PLAN : 0;
+  // Plans keep what every packet needs in their first line and what many need in their second: both are read ahead.
+  const line2 = stride > 16 ? 16 : 0;
+  const line3 = stride > 32 ? 32 : 0;
   let freeTop = 0;
   let next = 1;
   let used = 0;
@@ -150,15 +155,36 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     used--;
   }
 
+  function clear(): void {
+    for (let c = stride, end = Math.imul(next, stride); c < end; c += stride) rec[c + Rec.META] = 0;
+    index.fill(0);
+    freeTop = 0;
+    next = 1;
+    used = 0;
+  }
+
   function touch(rows: Int32Array, n: number): void {
     let kept = 0;
     for (let i = 0; i < n; i++) kept ^= index[(pkt[rows[i] + Pkt.HASH] & mask) << 1];
+    // The records that stand in their own slot; for others record 0, without a branch that nobody could predict.
+    for (let i = 0; i < n; i++) {
+      const hash = pkt[rows[i] + Pkt.HASH];
+      const slot = (hash & mask) << 1;
+      const difference = index[slot] ^ hash;
+      const c = Math.imul(index[slot + 1] & ~((difference | -difference) >> 31), stride);
+      kept ^= rec[c] ^ rec[c + line2] ^ rec[c + line3];
+    }
+    // Those that stand behind their slot. A misprediction here does not hold up the reads above: they are under way.
     for (let i = 0; i < n; i++) {
       const p = rows[i];
-      const id = index[((pkt[p + Pkt.HASH] & mask) << 1) + 1];
-      const c = Math.imul(id, stride);
-      kept ^= rec[c] ^ rec[c + Rec.PLAN] ^ rec[c + third];
-      if ((pkt[p + Pkt.META] & Meta.IPV6) !== 0) kept ^= addr6[id << 3];
+      const hash = pkt[p + Pkt.HASH];
+      let slot = hash & mask;
+      if (index[slot << 1] !== hash) {
+        while (index[(slot << 1) + 1] !== 0 && index[slot << 1] !== hash) slot = (slot + 1) & mask;
+        const c = Math.imul(index[(slot << 1) + 1], stride);
+        kept ^= rec[c] ^ rec[c + line2] ^ rec[c + line3];
+      }
+      if ((pkt[p + Pkt.META] & Meta.IPV6) !== 0) kept ^= addr6[index[(slot << 1) + 1] << 3];
     }
     // Stored, or the compiler would drop the reads.
     sink[0] = kept;
@@ -168,6 +194,7 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     find,
     insert,
     remove,
+    clear,
     used: () => used,
     end: () => Math.imul(next, stride),
     touch,

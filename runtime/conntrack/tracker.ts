@@ -150,15 +150,19 @@ export function createConnTracker(
     wheel.schedule(c, ticks[2]);
   }
 
-  /** Ends record `c` by timeout at its deadline, or forgets its tombstone. */
+  /** Ends record `c` by timeout at its deadline, unless it is a tombstone. */
+  function finishInactive(c: number): void {
+    if ((rec[c + Rec.META] & ConnMeta.ENDED) !== 0) return;
+    const kind = timeoutKind(c);
+    const deadline = recF[(c + Rec.LAST) >> 1] + timeoutOf(c);
+    if (streaming) streams.expireHoles(c, deadline);
+    setClock(deadline);
+    finish(c, kind === 0 ? EndReason.ESTABLISH_TIMEOUT : EndReason.INACTIVITY_TIMEOUT);
+  }
+
+  /** Ends record `c` by timeout, or forgets its tombstone. */
   function expire(c: number): void {
-    if ((rec[c + Rec.META] & ConnMeta.ENDED) === 0) {
-      const kind = timeoutKind(c);
-      const deadline = recF[(c + Rec.LAST) >> 1] + timeoutOf(c);
-      if (streaming) streams.expireHoles(c, deadline);
-      setClock(deadline);
-      finish(c, kind === 0 ? EndReason.ESTABLISH_TIMEOUT : EndReason.INACTIVITY_TIMEOUT);
-    }
+    finishInactive(c);
     remove(c);
   }
 
@@ -346,15 +350,13 @@ export function createConnTracker(
       for (let c = stride; c < table.end(); c += stride) {
         if ((rec[c + Rec.META] & ConnMeta.USED) === 0) continue;
         if (now > recF[(c + Rec.LAST) >> 1] + timeoutOf(c)) {
-          expire(c);
-          continue;
-        }
-        if ((rec[c + Rec.META] & ConnMeta.ENDED) === 0) {
+          finishInactive(c);
+        } else if ((rec[c + Rec.META] & ConnMeta.ENDED) === 0) {
           setClock(recF[(c + Rec.LAST) >> 1]);
           finish(c, EndReason.DRAIN);
         }
-        remove(c);
       }
+      table.clear();
     },
     connections: used,
   };
