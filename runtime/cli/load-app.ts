@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ExitCode, IrisError } from '../errors.ts';
 import { ABI_VERSION } from '../packet/layout.ts';
+import { PARSERS } from '../protocols/registry.ts';
 import type { Core, Plan, Subscription } from '../subscription/contract.ts';
 
 /** A program ready to run: its plan, and the factory that each worker calls once. */
@@ -18,7 +19,7 @@ export interface LoadedApp {
   create(core: Core): Subscription;
 }
 
-/** Loads the module at `path`. Throws IrisError when it is missing, broken, no Iris module, or of another ABI version. */
+/** Loads the module at `path`. Throws IrisError when it is missing, broken, no Iris module, or made for another runtime. */
 export async function loadApp(path: string): Promise<LoadedApp> {
   const absolute = resolve(path);
   if (!existsSync(absolute)) throw new IrisError(ExitCode.USAGE, `${path}: no such file`, hintForMissing(path));
@@ -39,6 +40,14 @@ export async function loadApp(path: string): Promise<LoadedApp> {
     throw new IrisError(
       ExitCode.USAGE,
       `${path}: compiled for version ${plan.abi} of the runtime's layout, but this runtime has version ${ABI_VERSION}`,
+      `run iris-compile ${plan.source} again`,
+    );
+  }
+  const unknown = plan.parsers.find((name) => !PARSERS.some((parser) => parser.name === name));
+  if (unknown !== undefined) {
+    throw new IrisError(
+      ExitCode.USAGE,
+      `${path}: needs a parser for ${unknown}, which this runtime does not have`,
       `run iris-compile ${plan.source} again`,
     );
   }

@@ -4,6 +4,7 @@ import { ABI_VERSION } from '../../runtime/packet/layout.ts';
 
 export interface ModuleOptions {
   readonly abi?: number;
+  readonly parsers?: readonly string[];
   /** Statements of `onL4Terminated(c, reason)`. */
   readonly terminated?: string;
 }
@@ -13,7 +14,7 @@ export function appModule(options: ModuleOptions = {}): string {
   const terminated = options.terminated ?? "core.emit('flows', { ports: core.rec[c + 2] >>> 0, reason })";
   return `export const plan = {
   abi: ${options.abi ?? ABI_VERSION}, compiler: '0.1.0', hash: 'test', source: 'flows.iris', recordWords: 16,
-  parsers: [], subscriptions: ['flows'], flowRules: [],
+  parsers: ${JSON.stringify(options.parsers ?? [])}, subscriptions: ['flows'], flowRules: [],
 }
 export function create(core) {
   return {

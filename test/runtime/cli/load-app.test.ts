@@ -51,6 +51,11 @@ test('refuses a module of another ABI version, naming the command that mends it'
   assert.is(error.hint, 'run iris-compile flows.iris again');
 });
 
+test('refuses a module that needs a parser this runtime does not have', async () => {
+  const error = await errorOf(write('parser.mjs', appModule({ parsers: ['tls', 'gopher'] })));
+  assert.match(error.message, 'needs a parser for gopher');
+});
+
 test('says what is wrong with a file that cannot be loaded', async () => {
   const missing = await errorOf(join(folder.path, 'missing.iris.js'));
   assert.match(missing.message, 'missing.iris.js: no such file');

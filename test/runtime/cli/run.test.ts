@@ -57,6 +57,24 @@ test('one line per delivery on the standard output, a summary on the standard er
   assert.is(code, 0);
 });
 
+test('compiles a filter file first; its mistakes end the run before it starts', async () => {
+  const filter = write('ports.iris', 'subscribe ports(ft: FiveTuple) when udp.dst_port = 53\n');
+  const { code, stdout, stderr } = await run([filter, '--pcap', pcap]);
+  assert.is(code, 0, stderr);
+  assert.equal(
+    stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line).ft.orig_port),
+    [1000, 1001],
+  );
+  const wrong = await run([write('wrong.iris', 'subscribe x(ft: FiveTuple) when tls.sin = 1\n'), '--pcap', pcap]);
+  assert.is(wrong.code, 1);
+  assert.is(wrong.stdout, '');
+  assert.match(wrong.stderr, 'tls.sni');
+  assert.match(wrong.stderr, 'not compiled');
+});
+
 test('--quiet and --out', async () => {
   const out = join(folder.path, 'out.jsonl');
   const { code, stdout, stderr } = await run([app, '--pcap', pcap, '--quiet', '--out', out]);
