@@ -22,19 +22,21 @@ export function keep(bytes: Uint8Array, offset: number, length: number): Uint8Ar
 }
 
 const utf8 = new TextDecoder('utf-8');
-/** Longest text that is put together character by character. */
-const SHORT = 96;
 
-/** The bytes from `start` to `end` as text: UTF-8, with U+FFFD for what is none. */
+type Slice = (this: Uint8Array, start: number, end: number) => string;
+/** Node's own way from Latin-1 to a string, three times as fast as a TextDecoder; a browser has none. */
+const latin1Slice: Slice | undefined =
+  typeof Buffer === 'undefined' ? undefined : (Buffer.prototype as unknown as { latin1Slice?: Slice }).latin1Slice;
+
+/** The bytes from `start` to `end`, which must lie within `bytes`, as text: UTF-8, with U+FFFD for what is none. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start > SHORT) return utf8.decode(bytes.subarray(start, end));
-  let text = '';
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i];
-    if (byte > 0x7f) return utf8.decode(bytes.subarray(start, end));
-    text += String.fromCharCode(byte);
-  }
-  return text;
+  if (latin1Slice !== undefined && isAscii(bytes, start, end)) return latin1Slice.call(bytes, start, end);
+  return utf8.decode(bytes.subarray(start, end));
+}
+
+function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] > 0x7f) return false;
+  return true;
 }
 
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
