@@ -183,7 +183,11 @@ export function createTimerWheel(
       if (!started) return;
       const target = tickOf(now);
       const ahead = (target - current) | 0;
-      if (ahead <= 0) return;
+      if (ahead <= 0) {
+        // Far back in time (captures strung together): from here on. What was due later is looked at early, no more.
+        if (ahead < -slots) current = target;
+        return;
+      }
       const first = ahead > slots ? (target - slots) | 0 : current;
       const steps = Math.min(ahead, slots);
       // Set before firing, so that what `due` puts back goes ahead of it.

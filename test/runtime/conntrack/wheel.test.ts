@@ -106,4 +106,18 @@ test('stale entries do not pile up', () => {
   for (let id = 1; id <= 50; id++) assert.not(w.alive(id));
 });
 
+test('time that jumps far back starts the wheel there', () => {
+  const w = setup(4, 0.1, 20);
+  w.open(1, 5_000_000, 5);
+  w.advance(5_000_001);
+  w.advance(1000);
+  w.open(2, 1000, 5);
+  w.advance(1004);
+  assert.ok(w.alive(1) && w.alive(2));
+  w.advance(1006);
+  assert.ok(w.alive(1) && !w.alive(2));
+  w.advance(5_000_020);
+  assert.not(w.alive(1));
+});
+
 test.run();
