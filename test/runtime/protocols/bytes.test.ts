@@ -14,7 +14,7 @@ test('copies do not share what they were copied from, nor each other', () => {
         room.fill(0);
         return copy;
       });
-      copies.forEach((copy, i) => assert.equal([...copy], [...all[i]]));
+      for (const [i, copy] of copies.entries()) assert.equal([...copy], [...all[i]]);
       for (const copy of copies) copy.fill(0xee);
       assert.ok(copies.every((copy) => copy.every((byte) => byte === 0xee)));
     }),
