@@ -81,7 +81,7 @@ export function handlerLines(context: Context): readonly string[] {
 
 /** What a delivery hands over for one parameter. */
 function argumentOf({ type }: TypedParam, level: Level, subscriber: Subscriber, context: Context): string {
-  const { scope, layout } = context;
+  const { scope } = context;
   switch (type.kind) {
     case 'view':
       return `${viewLocal(type, context)}.at(c)`;
@@ -95,11 +95,11 @@ function argumentOf({ type }: TypedParam, level: Level, subscriber: Subscriber, 
     case 'pdu':
       return `${scope.member('pdu')}.at(p)`;
     case 'context':
-      return contextValue(type.name, level, subscriber, layout.recordWords);
+      return contextValue(type.name, level, subscriber);
   }
 }
 
-function contextValue(name: string, level: Level, subscriber: Subscriber, _words: number): string {
+function contextValue(name: string, level: Level, subscriber: Subscriber): string {
   switch (name) {
     case 'CoreId':
       return 'core.id';
@@ -112,16 +112,6 @@ function contextValue(name: string, level: Level, subscriber: Subscriber, _words
     default:
       throw new TypeError(`no value for ${name} at ${level}`);
   }
-}
-
-/** Names of data the delivery knows that this version can hand over at a level. */
-export function isKnownContext(name: string, level: Level): boolean {
-  return (
-    name === 'CoreId' ||
-    name === 'FilterStr' ||
-    name === 'StateTransition' ||
-    (name === 'Session' && level === 'L7EndHdrs')
-  );
 }
 
 /** The flyweight of a view type. */
@@ -174,7 +164,7 @@ function deliverFunction(subscriber: Subscriber, level: Level, context: Context)
   });
   const call = `${handler}(${give.join(', ')})`;
   const connection = level === 'Packet' ? '0' : 'c';
-  const asks = isStreaming(level) && (source.callback === undefined || source.callback.streaming);
+  const asks = source.callback === undefined ? isStreaming(level) : again && source.callback.streaming;
   body.push('try {');
   if (asks) body.push(`  return ${call} !== false`);
   else body.push(`  ${call}`, ...(again ? ['  return true'] : []));

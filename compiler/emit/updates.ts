@@ -116,9 +116,6 @@ function argument(type: string, context: Context): string {
   return `${viewLocal(runtimeView(type, context), context)}.at(c)`;
 }
 
-/** Types that methods and constructors of tracked data can be handed in this version. */
-export const UPDATE_ARGUMENTS: ReadonlySet<string> = new Set(['L4Pdu', 'CoreId', 'FiveTuple', 'StartTime']);
-
 /** `open` and `clear` of the plan's Trackable. */
 export function trackedFunctions(context: Context): readonly FunctionView[] {
   const opened: string[] = [];

@@ -8,6 +8,7 @@ import type { Level } from '../analysis/info.ts';
 import type { Span } from '../language/ast.ts';
 import type { TypedSubscription } from '../language/typed.ts';
 import { applicationOf, type Literal, type Pattern, patternText, positive, protocolAtom, sessionAtom } from './atom.ts';
+import { dataProblems, type PlanProblem } from './data-problems.ts';
 import { mergePatterns, toDnf } from './dnf.ts';
 import { toFormula } from './formula.ts';
 import { isConflict, simplifyPattern } from './pattern.ts';
@@ -18,15 +19,6 @@ export interface Delivery {
   readonly subscription: number;
   readonly level: Level;
   readonly patterns: readonly Pattern[];
-}
-
-/** What the planner finds wrong with one subscription. */
-export interface PlanProblem {
-  readonly severity: 'error' | 'warning';
-  readonly code: string;
-  readonly message: string;
-  readonly span: Span;
-  readonly suggestion?: string;
 }
 
 /** Levels in whose order a connection goes through its life, as far as it is known. */
@@ -77,7 +69,7 @@ export function deliveriesOf(
       continue;
     }
     const merged = mergePatterns(patterns, world).flatMap((pattern) => splitByTransport(pattern, world));
-    problems.push(...merged.flatMap((pattern) => problemsAt(pattern, level, subscription)));
+    problems.push(...merged.flatMap((pattern) => problemsAt(pattern, level)), ...dataProblems(subscription, level));
     deliveries.push({ subscription: index, level, patterns: merged });
   }
   return { deliveries, problems: uniqueProblems(problems) };
@@ -112,7 +104,7 @@ function splitByTransport(pattern: Pattern, world: World): readonly Pattern[] {
 }
 
 /** Tests that a level comes too early, or too late, for. */
-function problemsAt(pattern: Pattern, level: Level, subscription: TypedSubscription): PlanProblem[] {
+function problemsAt(pattern: Pattern, level: Level): PlanProblem[] {
   const problems: PlanProblem[] = [];
   for (const { atom } of pattern) {
     const { span } = atom.predicate;
@@ -132,11 +124,7 @@ function problemsAt(pattern: Pattern, level: Level, subscription: TypedSubscript
       error('too-early', `\`${text}\` is not known yet at ${level}`, 'deliver at L7OnDisc, L7EndHdrs or L4Terminated');
     }
   }
-  if (problems.length > 0 || subscription.callback?.kind !== 'class') return problems;
-  const message = `\`${subscription.name}\` is a class: classes as handlers are not supported by this version`;
-  return [
-    { severity: 'error', code: 'unsupported-class', message, span: subscription.span, suggestion: 'use a function' },
-  ];
+  return problems;
 }
 
 function uniqueProblems(problems: readonly PlanProblem[]): readonly PlanProblem[] {

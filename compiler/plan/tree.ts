@@ -116,22 +116,15 @@ function buildChain(
   return { chain: { arms, otherwise }, rest };
 }
 
-/** The outermost first test of any rule; among equals the one that most rules share. */
+/** The test that most rules share, whichever way it turns out; among equals the outermost and cheapest. */
 function chooseTest(rules: readonly Rule[]): Literal {
   const counts = new Map<string, { literal: Literal; count: number }>();
-  for (const rule of rules) {
-    for (const literal of rule.literals) {
-      const entry = counts.get(literalKey(literal));
-      if (entry === undefined) counts.set(literalKey(literal), { literal, count: 1 });
-      else entry.count++;
-    }
+  for (const literal of rules.flatMap((rule) => rule.literals)) {
+    const entry = counts.get(literal.atom.key);
+    if (entry === undefined) counts.set(literal.atom.key, { literal, count: 1 });
+    else counts.set(literal.atom.key, { literal: literal.positive ? literal : entry.literal, count: entry.count + 1 });
   }
-  const firsts = rules.flatMap((rule) => rule.literals.slice(0, 1));
-  const lowest = Math.min(...firsts.map((l) => l.atom.rank));
-  const best = firsts
-    .filter((l) => l.atom.rank === lowest)
-    .map((literal) => ({ literal, count: counts.get(literalKey(literal))?.count ?? 0 }))
-    .sort((a, b) => b.count - a.count || compareLiterals(a.literal, b.literal))[0];
+  const [best] = [...counts.values()].sort((a, b) => b.count - a.count || compareLiterals(a.literal, b.literal));
   if (best === undefined) throw new RangeError('no rules to choose a test from');
   return best.literal;
 }

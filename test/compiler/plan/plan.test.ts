@@ -1,0 +1,246 @@
+/** The planner's passes on small programs: normal form, exclusions, packet filter, trees, threads and their actions. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { PROTOCOLS } from '../../../compiler/catalog/catalog.ts';
+import type { TypedExpr, TypedSubscription } from '../../../compiler/language/typed.ts';
+import { literalText, patternText } from '../../../compiler/plan/atom.ts';
+import { MAX_PATTERNS, toDnf } from '../../../compiler/plan/dnf.ts';
+import { toFormula } from '../../../compiler/plan/formula.ts';
+import { type ProgramPlan, planProgram } from '../../../compiler/plan/plan.ts';
+import type { TreeNode } from '../../../compiler/plan/tree.ts';
+import {
+  and,
+  everything,
+  FIVE_TUPLE,
+  imported,
+  matches,
+  not,
+  oneOf,
+  or,
+  program,
+  proto,
+  subscribe,
+  TLS_HANDSHAKE,
+  within,
+} from '../support/program.ts';
+
+const WORLD = { protocols: PROTOCOLS, connections: true };
+
+function patterns(expr: TypedExpr, connections = true): readonly string[] {
+  const dnf = toDnf(toFormula(expr), { ...WORLD, connections });
+  if (dnf === undefined) throw new RangeError('too many patterns');
+  return dnf.patterns.map(patternText);
+}
+
+function planOf(...subscriptions: TypedSubscription[]): ProgramPlan {
+  const { plan, diagnostics } = planProgram(program(...subscriptions), PROTOCOLS, ['tls', 'http']);
+  if (plan === undefined) throw new Error(diagnostics.map((d) => d.message).join('; '));
+  return plan;
+}
+
+const codes = (...subscriptions: TypedSubscription[]): readonly string[] =>
+  planProgram(program(...subscriptions), PROTOCOLS, ['tls']).diagnostics.map((d) => d.code);
+
+const dnf = suite('normal form');
+
+dnf('spells out the layers a test implies', () => {
+  const [pattern = []] = toDnf(toFormula(matches('tls.sni', 'x')), WORLD)?.patterns ?? [];
+  assert.equal(pattern.map(literalText), ['tcp', 'tls', "tls.sni matches 'x'"]);
+});
+
+dnf('multiplies out, absorbs and merges', () => {
+  const a = within('tcp.dst_port', 80);
+  assert.equal(patterns(or(and(a, proto('tls')), a)), ['tcp.dst_port = 80']);
+  assert.equal(patterns(or(a, within('tcp.dst_port', 443))), ['tcp.dst_port in {80, 443}']);
+  assert.equal(patterns(and(within('tcp.dst_port', [0, 1000]), within('tcp.dst_port', [500, 70000]))), [
+    'tcp.dst_port in {500..1000}',
+  ]);
+  assert.equal(patterns(or(and(a, proto('tls')), and(a, not(proto('tls'))))), ['tcp.dst_port = 80']);
+  assert.equal(patterns(and(oneOf('tls.sni', 'a.b', 'c.d'), matches('tls.sni', 'x'), not(oneOf('tls.sni', 'a.b')))), [
+    `tls.sni = "c.d" and tls.sni matches 'x'`,
+  ]);
+});
+
+dnf('knows what excludes what', () => {
+  assert.equal(patterns(and(proto('tls'), proto('udp'))), []);
+  assert.equal(patterns(and(proto('ipv4'), proto('ipv6'))), []);
+  assert.equal(patterns(and(proto('tls'), proto('http'))), []);
+  assert.equal(patterns(and(within('tcp.dst_port', 80), within('tcp.dst_port', 443))), []);
+  assert.equal(patterns(and(proto('udp'), not(proto('tls')))), ['udp']);
+  assert.equal(patterns(and(proto('udp'), not(matches('tls.sni', 'x')))), ['udp']);
+});
+
+dnf('takes connections for either TCP or UDP, frames not', () => {
+  assert.equal(patterns(or(proto('tcp'), proto('udp'))), ['true']);
+  assert.equal(patterns(not(proto('tcp'))), ['udp']);
+  assert.equal(patterns(not(proto('tcp')), false), ['not tcp']);
+  assert.equal(patterns(or(proto('tcp'), proto('udp')), false), ['tcp', 'udp']);
+});
+
+dnf('gives up in time', () => {
+  const pairs = Array.from({ length: 14 }, (_, i) => or(matches('tls.sni', `a${i}`), matches('tls.sni', `b${i}`)));
+  assert.ok(2 ** pairs.length > MAX_PATTERNS);
+  assert.is(toDnf(toFormula(and(...pairs)), WORLD), undefined);
+  assert.equal(codes(subscribe('big', {}, ['L7EndHdrs'], and(...pairs))), ['too-complex']);
+});
+
+dnf.run();
+
+const filter = suite('packet filter');
+
+const filterText = (plan: ProgramPlan): readonly string[] => plan.filterPatterns.map(patternText);
+
+filter('lets both directions in', () => {
+  const plan = planOf(
+    subscribe('a', {}, ['L4FirstPacket'], and(within('tcp.dst_port', 443), within('ipv4.src_addr', 1))),
+  );
+  assert.equal(filterText(plan), [
+    'tcp.dst_port = 443 and ipv4.src_addr = 1',
+    'tcp.src_port = 443 and ipv4.dst_addr = 0.0.0.1',
+  ]);
+});
+
+filter('is not narrowed by fields of a single packet', () => {
+  assert.equal(filterText(planOf(subscribe('a', {}, ['InL4Conn'], within('tcp.syn', 1)))), ['tcp']);
+});
+
+filter('tells the port a superset', () => {
+  const plan = planOf(
+    subscribe('a', {}, ['L4Terminated'], and(within('tcp.dst_port', 443), not(within('ipv4.src_addr', 1)))),
+  );
+  assert.equal(
+    plan.flowRules.map((r) => JSON.stringify(r.items)),
+    [
+      '[{"layer":"tcp","fields":[{"field":"dst_port","value":"443"}]}]',
+      '[{"layer":"tcp","fields":[{"field":"src_port","value":"443"}]}]',
+    ],
+  );
+  assert.equal(planOf(subscribe('a', {}, ['L4Terminated'], everything)).flowRules, []);
+});
+
+filter.run();
+
+const trees = suite('trees');
+
+function testsIn(node: TreeNode): readonly string[] {
+  return node.chains.flatMap((chain) => [
+    ...chain.arms.flatMap((arm) => [literalText(arm.test), ...testsIn(arm.node)]),
+    ...(chain.otherwise === undefined ? [] : testsIn(chain.otherwise)),
+  ]);
+}
+
+trees('test what subscriptions share once', () => {
+  const shared = matches('tls.sni', 'x');
+  const plan = planOf(
+    subscribe('a', {}, ['L7EndHdrs'], shared),
+    subscribe('b', {}, ['L7EndHdrs'], and(shared, within('tls.version', 0x0304))),
+    subscribe('c', {}, ['L7EndHdrs'], and(shared, within('tls.version', 0x0303))),
+  );
+  const [session] = plan.sessions;
+  const tests = session === undefined ? [] : testsIn(session.tree);
+  assert.equal(tests, ["tls.sni matches 'x'", 'tls.version = 771', 'tls.version = 772']);
+  assert.equal(testsIn(plan.first), ['tcp']);
+});
+
+trees('put alternatives into one chain', () => {
+  const ports = [22, 25, 80].map((port) => subscribe(`p${port}`, {}, ['L4FirstPacket'], within('tcp.dst_port', port)));
+  const [top] = planOf(...ports).first.chains;
+  const chain = top?.arms[0]?.node.chains[0];
+  assert.is(chain?.arms.length, 3);
+});
+
+trees.run();
+
+const threads = suite('threads');
+
+function actions(plan: ProgramPlan): readonly string[] {
+  return plan.threads.map((t) => `${t.level} ${t.waits ? 'waits' : 'holds'} ${plan.actions.get(t)?.join('|') ?? ''}`);
+}
+
+threads('parse until the session is there, then only track', () => {
+  const plan = planOf(subscribe('a', { ft: FIVE_TUPLE }, ['L4Terminated'], matches('tls.sni', 'x')));
+  assert.equal(actions(plan), ['L4Terminated waits PARSE|TRACK', 'L4Terminated holds TRACK']);
+  assert.equal(
+    plan.sessions[0]?.mismatches.map((m) => m.next),
+    [undefined],
+  );
+});
+
+threads('of a protocol with many sessions go on parsing', () => {
+  const plan = planOf(subscribe('a', {}, ['L7EndHdrs'], oneOf('http.host', 'x')));
+  const [session] = plan.sessions;
+  assert.is(session?.matches[0]?.next, plan.threads[0]);
+  assert.is(session?.mismatches[0]?.next, plan.threads[0]);
+});
+
+threads('of a negated protocol hold once another one is found', () => {
+  const plan = planOf(subscribe('a', {}, ['L4Terminated'], and(proto('tcp'), not(proto('tls')))));
+  const next = Object.fromEntries(plan.discovery.map((d) => [d.protocol?.name ?? 'none', d.steps[0]?.next?.waits]));
+  assert.equal(next, { tls: undefined, none: false });
+  assert.equal(
+    plan.ends.map((e) => e.thread.waits),
+    [true, false],
+  );
+});
+
+threads('do not wait for TLS over UDP', () => {
+  const plan = planOf(subscribe('a', {}, ['L4Terminated'], not(proto('tls'))));
+  assert.equal(
+    plan.starts.map((s) => `${patternText(s.early)}: ${s.thread?.waits}`),
+    ['tcp: true', 'udp: false'],
+  );
+});
+
+threads('keep the session for a handler that comes after it', () => {
+  const plan = planOf(subscribe('a', { tls: TLS_HANDSHAKE }, ['L4Terminated'], everything));
+  assert.equal(
+    plan.keptSessions.map((p) => p.name),
+    ['tls'],
+  );
+});
+
+threads('wait for a protocol only where there is a parser of it', () => {
+  assert.equal(codes(subscribe('a', {}, ['L7EndHdrs'], proto('ssh'))), ['no-parser']);
+  assert.equal(
+    planOf(subscribe('a', {}, ['L7OnDisc'], not(proto('tls')))).parsers.map((p) => p.name),
+    ['tls'],
+  );
+  assert.equal(
+    planOf(subscribe('a', {}, ['L7EndHdrs'], proto('tcp'))).parsers.map((p) => p.name),
+    ['tls', 'http'],
+  );
+});
+
+threads.run();
+
+const refusals = suite('what the planner refuses');
+
+refusals('tests that a level comes too early for', () => {
+  assert.equal(codes(subscribe('a', {}, ['L4FirstPacket'], proto('tls'))), ['too-early']);
+  assert.equal(codes(subscribe('a', {}, ['L4EndHshk'], not(proto('tls')))), ['too-early']);
+  assert.equal(codes(subscribe('a', {}, ['L7OnDisc'], matches('tls.sni', 'x'))), ['too-early']);
+});
+
+refusals('fields of a packet where there is none', () => {
+  assert.equal(codes(subscribe('a', {}, ['L4Terminated'], within('tcp.syn', 1))), ['packet-field']);
+});
+
+refusals('what nothing can satisfy, with the reason', () => {
+  const { diagnostics } = planProgram(
+    program(subscribe('a', {}, ['L4Terminated'], and(proto('tls'), proto('udp')))),
+    PROTOCOLS,
+    ['tls'],
+  );
+  assert.equal(
+    diagnostics.map((d) => d.code),
+    ['unsatisfiable'],
+  );
+  assert.match(diagnostics[0]?.message ?? '', /`udp`/);
+});
+
+refusals('classes as handlers', () => {
+  const handler = { ...imported('Bitrate'), kind: 'class' as const };
+  assert.equal(codes(subscribe('Bitrate', {}, ['InL4Conn'], proto('tcp'), 'tcp', handler)), ['unsupported-class']);
+});
+
+refusals.run();
