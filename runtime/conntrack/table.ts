@@ -32,6 +32,8 @@ export interface ConnTable {
   end(): number;
   /** Reads what `find` and the tracker will read for these rows, so that the cache misses overlap. */
   touch(rows: Int32Array, n: number): void;
+  /** Reads what ending and removing record `c` will read, and returns it mixed. */
+  touchRecord(c: number): number;
 }
 
 /** What {@link createConnTable} needs of a core. */
@@ -190,6 +192,10 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     sink[0] = kept;
   }
 
+  function touchRecord(c: number): number {
+    return index[(rec[c + Rec.HASH] & mask) << 1] ^ rec[c + line2];
+  }
+
   return {
     find,
     insert,
@@ -198,5 +204,6 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     used: () => used,
     end: () => Math.imul(next, stride),
     touch,
+    touchRecord,
   };
 }

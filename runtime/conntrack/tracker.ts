@@ -92,6 +92,7 @@ export function createConnTracker(
     resolution: config.timeout_resolution,
     horizon: longest,
     maxConnections: core.maxConnections,
+    ahead: table.touchRecord,
   });
   /** The time `due` compares deadlines with. */
   const times = new Float64Array(1);

@@ -22,6 +22,8 @@ export interface WheelOptions {
   /** Longest timeout in seconds: what lies further ahead is looked at early and put back. */
   readonly horizon: number;
   readonly maxConnections: number;
+  /** Reads what ending record `c` will read, and returns any of it: called for many records before the first ends. */
+  readonly ahead?: (c: number) => number;
 }
 
 const enum Block {
@@ -40,6 +42,7 @@ export function createTimerWheel(
   due: (c: number) => void,
   options: WheelOptions,
 ): TimerWheel {
+  const { ahead } = options;
   const perSecond = 1 / options.resolution;
   const wanted = Math.ceil(options.horizon * perSecond) + 2;
   const slots = Math.min(MAX_SLOTS, 2 ** Math.ceil(Math.log2(Math.max(MIN_SLOTS, wanted))));
@@ -162,6 +165,7 @@ export function createTimerWheel(
     while (block !== 0) {
       let kept = 0;
       for (let i = 1; i <= count; i++) kept ^= rec[blocks[block + i] + Rec.TICK];
+      if (ahead !== undefined) for (let i = 1; i <= count; i++) kept ^= ahead(blocks[block + i]);
       sink[0] = kept;
       for (let i = 1; i <= count; i++) {
         const c = blocks[block + i];
