@@ -63,7 +63,7 @@ function run(file: string): Promise<Outcome> {
       const totals = readTotals(output);
       const passed = totals?.passed ?? 0;
       const skipped = totals?.skipped ?? 0;
-      let failed = (totals?.total ?? 0) - passed - skipped;
+      let failed = (totals?.total ?? 0) - passed;
       if (code !== 0 && failed === 0) {
         failed = 1;
         output += `\n${file}: ended with ${signal ?? `exit code ${code}`}\n`;
