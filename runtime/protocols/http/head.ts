@@ -145,23 +145,26 @@ export function startLineParts(head: Uint8Array): readonly [start: number, end: 
   ];
 }
 
-/** Where the first header of a name (in lower case) has its value, as offset and end without white space; undefined if absent. */
-export function headerAt(
-  bytes: Uint8Array,
-  from: number,
-  end: number,
-  name: string,
-): readonly [start: number, end: number] | undefined {
-  let at = lineEnd(bytes, from, end) + 1;
-  while (at < end) {
-    const lf = lineEnd(bytes, at, end);
-    if (bytes[at + name.length] === COLON && standsAt(bytes, at, lf, name)) {
-      let start = at + name.length + 1;
-      let stop = contentEnd(bytes, start, lf);
-      while (start < stop && (bytes[start] === SPACE || bytes[start] === TAB)) start++;
-      while (stop > start && (bytes[stop - 1] === SPACE || bytes[stop - 1] === TAB)) stop--;
-      return [start, stop];
-    }
+/** Value of a header line: from behind the name's colon to the line's LF, without the white space at either end. */
+function valueIn(bytes: Uint8Array, from: number, lf: number): readonly [start: number, end: number] {
+  let start = from;
+  let stop = contentEnd(bytes, from, lf);
+  while (start < stop && (bytes[start] === SPACE || bytes[start] === TAB)) start++;
+  while (stop > start && (bytes[stop - 1] === SPACE || bytes[stop - 1] === TAB)) stop--;
+  return [start, stop];
+}
+
+/** Whether the line from `at` to `lf` is a header of this name, in lower case. */
+function isHeader(bytes: Uint8Array, at: number, lf: number, name: string): boolean {
+  return at + name.length < lf && bytes[at + name.length] === COLON && standsAt(bytes, at, lf, name);
+}
+
+/** Where the first header of a name (in lower case) has its value; undefined if there is none. */
+export function headerAt(head: Uint8Array, name: string): readonly [start: number, end: number] | undefined {
+  const end = head.length;
+  for (let at = lineEnd(head, 0, end) + 1; at < end; ) {
+    const lf = lineEnd(head, at, end);
+    if (isHeader(head, at, lf, name)) return valueIn(head, at + name.length + 1, lf);
     at = lf + 1;
   }
   return undefined;
@@ -188,18 +191,36 @@ export const enum Body {
 
 /** Whether the last transfer coding is `chunked`. */
 function endsChunked(bytes: Uint8Array, start: number, end: number): boolean {
-  return standsAt(bytes, end - 7, end, 'chunked') && end - 7 >= start;
+  return end - 7 >= start && standsAt(bytes, end - 7, end, 'chunked');
 }
 
-/** How long the body of a message is by its headers: `Body`, and its length where that says so. */
-export function bodyOf(bytes: Uint8Array, at: number, end: number, response: boolean): { kind: Body; length: number } {
-  const coding = headerAt(bytes, at, end, 'transfer-encoding');
-  if (coding !== undefined) {
-    if (endsChunked(bytes, coding[0], coding[1])) return { kind: Body.CHUNKED, length: 0 };
-    return { kind: response ? Body.UNTIL_CLOSE : Body.NONE, length: 0 };
+const TRANSFER_ENCODING = 'transfer-encoding';
+const CONTENT_LENGTH = 'content-length';
+
+/** What a head says of the body behind it: a `Body`, and how long it is where that is told. */
+export interface BodyKind {
+  readonly kind: Body;
+  readonly length: number;
+}
+
+/** The body of a message by the headers of its head, which lies from `start` to `end`. */
+export function bodyOf(bytes: Uint8Array, start: number, end: number, response: boolean): BodyKind {
+  const unknown = response ? Body.UNTIL_CLOSE : Body.NONE;
+  let length = -1;
+  for (let at = lineEnd(bytes, start, end) + 1; at < end; ) {
+    const lf = lineEnd(bytes, at, end);
+    const initial = bytes[at] | 0x20;
+    if (initial === 0x74 && isHeader(bytes, at, lf, TRANSFER_ENCODING)) {
+      // It overrides a length.
+      const [from, to] = valueIn(bytes, at + TRANSFER_ENCODING.length + 1, lf);
+      return { kind: endsChunked(bytes, from, to) ? Body.CHUNKED : unknown, length: 0 };
+    }
+    if (initial === 0x63 && length < 0 && isHeader(bytes, at, lf, CONTENT_LENGTH)) {
+      const [from, to] = valueIn(bytes, at + CONTENT_LENGTH.length + 1, lf);
+      length = decimal(bytes, from, to);
+    }
+    at = lf + 1;
   }
-  const given = headerAt(bytes, at, end, 'content-length');
-  const length = given === undefined ? -1 : decimal(bytes, given[0], given[1]);
-  if (length >= 0) return { kind: length > 0 ? Body.LENGTH : Body.NONE, length };
-  return { kind: response ? Body.UNTIL_CLOSE : Body.NONE, length: 0 };
+  if (length > 0) return { kind: Body.LENGTH, length };
+  return { kind: length === 0 ? Body.NONE : unknown, length: 0 };
 }

@@ -5,7 +5,7 @@
  */
 import { keep } from '../bytes.ts';
 import { Parse, type ParserFactory, Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
-import { Body, bodyOf, HeadKind, hasMethod, headKind, lineEnd, probeHttp, statusOf } from './head.ts';
+import { Body, type BodyKind, bodyOf, HeadKind, hasMethod, headKind, lineEnd, probeHttp, statusOf } from './head.ts';
 import { HttpTransaction } from './transaction.ts';
 
 /** Longest head, in bytes. */
@@ -228,7 +228,7 @@ class HttpParser implements SessionParser {
     const status = statusOf(bytes, start);
     // An interim response: the final one follows (RFC 9110 section 15.2).
     if (status < 200 && status !== 101) {
-      enterBody(direction, { kind: Body.NONE, length: 0 });
+      enterBody(direction, NO_BODY);
       return;
     }
     const request = this.given > 0 ? undefined : this.waiting[0];
@@ -243,7 +243,7 @@ class HttpParser implements SessionParser {
       this.early = head;
     }
     if (status === 101 || (status < 300 && to('CONNECT'))) this.done = true;
-    else if (status === 204 || status === 304 || to('HEAD')) enterBody(direction, { kind: Body.NONE, length: 0 });
+    else if (status === 204 || status === 304 || to('HEAD')) enterBody(direction, NO_BODY);
     else enterBody(direction, bodyOf(bytes, start, end, true));
   }
 
@@ -260,7 +260,9 @@ class HttpParser implements SessionParser {
   }
 }
 
-function enterBody(direction: Direction, body: { readonly kind: Body; readonly length: number }): void {
+const NO_BODY: BodyKind = { kind: Body.NONE, length: 0 };
+
+function enterBody(direction: Direction, body: BodyKind): void {
   direction.line = 0;
   direction.chunked = body.kind === Body.CHUNKED;
   direction.left = body.length;

@@ -90,12 +90,12 @@ function part(head: Uint8Array | undefined, which: 0 | 1 | 2): string | undefine
 }
 
 function header(head: Uint8Array | undefined, name: string): string | undefined {
-  const place = head && headerAt(head, 0, head.length, name);
+  const place = head && headerAt(head, name);
   return head && place && textOf(head, place[0], place[1]);
 }
 
 function contentLength(head: Uint8Array | undefined): number | undefined {
-  const place = head && headerAt(head, 0, head.length, 'content-length');
+  const place = head && headerAt(head, 'content-length');
   const length = head && place ? decimal(head, place[0], place[1]) : -1;
   return length < 0 ? undefined : length;
 }
