@@ -46,7 +46,7 @@ export const enum Parse {
 export interface SessionParser {
   /** Looks at the unparsed first bytes of one direction, from its stream's start. Bounded work, no side effects. */
   probe(fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Probe;
-  /** Takes the next in-order bytes of one direction. */
+  /** Takes the next in-order bytes of one direction; over UDP, one whole datagram. */
   parse(fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Parse;
   /** `missed` bytes of one direction were lost before the next piece. */
   gap(fromOrig: boolean, missed: number): Parse;
@@ -57,8 +57,9 @@ export interface SessionParser {
   reset(): void;
 }
 
-/** How the runtime gets parsers of one protocol. */
+/** How the runtime gets parsers of one protocol over some transports. */
 export interface ParserFactory {
+  /** Catalog name; a protocol that is framed differently per transport has a factory for each. */
   readonly name: string;
   readonly proto: ProtocolNumber;
   /** Transports it runs on. */
