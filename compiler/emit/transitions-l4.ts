@@ -147,14 +147,15 @@ export function onPacket(context: Context): FunctionView | undefined {
     return { doc: ['Every frame.'], ...signed('onPacket', ['p'], 'void', [lines(call)]) };
   }
   const tree = treeNodes(plan.packet, { locals, world: { ...plan.world, connections: false }, marks }, NOTHING);
-  const deliveries = [...flags].flatMap(([mark, flag]) => {
+  const inOrder = [...flags].sort(([a], [b]) => a - b);
+  const deliveries = inOrder.flatMap(([mark, flag]) => {
     const subscriber = subscribers[mark];
     return subscriber === undefined ? [] : [`if (${flag}) ${deliverCall(subscriber, 'Packet')}`];
   });
   return {
     doc: ['Every frame, connection or not.'],
     ...signed('onPacket', ['p'], 'void', [
-      lines(...[...flags.values()].map((f) => `let ${f} = false`), ...locals.lines()),
+      lines(...inOrder.map(([, f]) => `let ${f} = false`), ...locals.lines()),
       ...tree,
       lines(...deliveries),
     ]),

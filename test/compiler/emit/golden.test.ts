@@ -7,9 +7,11 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { basename, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { PROTOCOLS } from '../../../compiler/catalog/catalog.ts';
 import { explainText } from '../../../compiler/cli/explain.ts';
 import { nodeHost } from '../../../compiler/cli/node-host.ts';
 import { compile } from '../../../compiler/compile.ts';
+import type { FieldType } from '../../../runtime/protocols/field.ts';
 import { templates } from '../support/templates.ts';
 
 const host = nodeHost();
@@ -45,11 +47,50 @@ for (const name of NAMES) {
   });
 }
 
+/** A test of a field of that type. */
+const TESTS: Readonly<Record<FieldType, string>> = {
+  bool: '= true',
+  u8: '>= 1',
+  u16: 'in {1, 3, 5..9}',
+  u32: '< 7',
+  u64: '> 1',
+  ipv4: 'in 10.0.0.0/8',
+  ipv6: 'in 2001:db8::/32',
+  mac: '= 02:00:00:00:00:01',
+  text: "matches '^a.*b$'",
+  bytes: 'contains |15 A1|',
+  'u16[]': '= 1',
+  'text[]': "contains 'h2'",
+};
+
+const LEVEL_OF_SCOPE = { connection: 'L4FirstPacket', packet: 'InL4Conn', session: 'L7EndHdrs' } as const;
+
+/** One subscription for every field of the catalog, and its negation. */
+function everyField(): string {
+  const tests = PROTOCOLS.flatMap((protocol) =>
+    protocol.fields.map((field) => ({ text: `${protocol.name}.${field.name} ${TESTS[field.type]}`, field, protocol })),
+  );
+  return tests
+    .flatMap(({ text, field, protocol }, i) => [
+      `subscribe yes${i}() at ${LEVEL_OF_SCOPE[field.scope]} when ${text}`,
+      `subscribe no${i}() at ${LEVEL_OF_SCOPE[field.scope]} when not ${text} and ${protocol.name}`,
+    ])
+    .join('\n');
+}
+
 golden('type-checks under strict', () => {
   const folder = join(host.packageRoot, 'dist/test/compiler/emit/generated');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const name of NAMES) writeFileSync(join(folder, `${name}.iris.ts`), compileGolden(name).text ?? '');
+  const parsers = PROTOCOLS.filter((p) => p.layer === 'application').map((p) => p.name);
+  const source = { path: join(folder, 'fields.iris'), text: everyField() };
+  const fields = compile(source, { files: host, templates: templates(), version: '0.0.0', parsers });
+  assert.equal(
+    fields.diagnostics.map((d) => d.message),
+    [],
+  );
+  writeFileSync(join(folder, 'fields.iris.ts'), fields.text ?? '');
   for (const file of readdirSync(FOLDER).filter((f) => f.endsWith('.ts') && !f.endsWith('.iris.ts'))) {
     writeFileSync(join(folder, file), readFileSync(join(FOLDER, file)));
   }

@@ -7,15 +7,17 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Level } from '../../../compiler/analysis/info.ts';
 import { PROTOCOLS } from '../../../compiler/catalog/catalog.ts';
-import { emitModule } from '../../../compiler/emit/module.ts';
+import { type EmitOptions, emitModule } from '../../../compiler/emit/module.ts';
 import type { TypedExpr, TypedProgram } from '../../../compiler/language/typed.ts';
 import { planProgram } from '../../../compiler/plan/plan.ts';
+import { Meta, Pkt } from '../../../runtime/packet/layout.ts';
 import { evaluate, evaluateAtEnd, type Facts, type FieldValue } from '../../support/interpreter.ts';
 import { loadModule } from '../support/load-module.ts';
 import { and, everything, matches, not, oneOf, or, program, proto, subscribe, within } from '../support/program.ts';
 import {
   type Delivered,
   type Ends,
+  fillRow,
   runConnection,
   type StubConnection,
   type StubPacket,
@@ -285,6 +287,15 @@ function hasLater(connection: StubConnection, at: number): boolean {
   return connection.sessions.every((s) => s.at >= at);
 }
 
+const EMIT: EmitOptions = {
+  templates: templates(),
+  version: '0',
+  sourceName: 'oracle.iris',
+  compileColumns: () => {
+    throw new TypeError('no columns here');
+  },
+};
+
 const oracle = suite('generated code against the interpreter');
 
 oracle('delivers what the naive reading delivers', async () => {
@@ -312,14 +323,7 @@ async function agree(sources: readonly TypedProgram[], count: number): Promise<v
       assert.ok(diagnostics.length > 0);
       continue;
     }
-    const { text } = emitModule(plan, {
-      templates: templates(),
-      version: '0',
-      sourceName: 'oracle.iris',
-      compileColumns: () => {
-        throw new TypeError('no columns here');
-      },
-    });
+    const { text } = emitModule(plan, EMIT);
     const module = await loadModule(text);
     let now = 0;
     let out: Delivered[] = [];
@@ -363,5 +367,82 @@ function plain(key: string, value: unknown): unknown {
     ? value.name
     : value;
 }
+
+// Frames
+
+interface Frame {
+  readonly ip: 'none' | 'v4' | 'v6';
+  readonly proto: number;
+  /** The transport header is whole. */
+  readonly whole: boolean;
+  readonly ends: Ends;
+  readonly packet: StubPacket;
+}
+const frames: fc.Arbitrary<Frame> = fc.record({
+  ip: fc.constantFrom('none', 'v4', 'v6'),
+  proto: fc.constantFrom(1, 6, 17),
+  whole: fc.boolean(),
+  ends,
+  packet: packet.map((p) => ({ ...p, dir: 0 as const })),
+});
+
+function frameFacts({ ip, proto: number, whole, ends: e, packet: own }: Frame): Facts {
+  const protocols = new Map(PROTOCOLS.map(({ name }) => [name, false]));
+  protocols.set('ethernet', true);
+  protocols.set('ipv4', ip === 'v4');
+  protocols.set('ipv6', ip === 'v6');
+  protocols.set('tcp', ip !== 'none' && number === 6);
+  protocols.set('udp', ip !== 'none' && number === 17);
+  const fields = new Map<string, FieldValue>();
+  const l4 = number === 6 ? 'tcp' : 'udp';
+  for (const name of ['src_port', 'dst_port', 'syn', 'psh']) fields.set(`${l4}.${name}`, null);
+  if (whole) {
+    fields.set(`${l4}.src_port`, BigInt(e.origPort));
+    fields.set(`${l4}.dst_port`, BigInt(e.respPort));
+    fields.set('tcp.syn', (own.flags & SYN) !== 0 ? 1n : 0n);
+    fields.set('tcp.psh', (own.flags & PSH) !== 0 ? 1n : 0n);
+  }
+  fields.set('ipv4.time_to_live', BigInt(own.ttl));
+  fields.set(`ip${ip}.src_addr`, big(e.orig));
+  fields.set(`ip${ip}.dst_addr`, big(e.resp));
+  return { protocols, fields, filters: new Map() };
+}
+
+oracle('delivers single frames as the naive reading does', async () => {
+  console.log(`seed ${SEED}`);
+  const source = fc
+    .array(expressions(fc.oneof(early, perPacket)), { minLength: 1, maxLength: 4 })
+    .map((list) => program(...list.map((when, i) => subscribe(`s${i}`, {}, ['Packet'], when))));
+  let deliveries = 0;
+  for (const one of fc.sample(source, { numRuns: RUNS, seed: SEED })) {
+    const { plan } = planProgram(one, PROTOCOLS, PARSERS);
+    if (plan === undefined) continue;
+    const { text } = emitModule(plan, EMIT);
+    const module = await loadModule(text);
+    let out: string[] = [];
+    const core = stubCore(module.plan.recordWords, (name) => out.push(name));
+    const made = module.create(core, {});
+    for (const frame of fc.sample(frames, { numRuns: CONNECTIONS, seed: SEED + deliveries })) {
+      const v6 = frame.ip === 'v6';
+      const address = (words: readonly number[]): readonly number[] =>
+        v6 ? [...words, 0, 0, 0].slice(0, 4) : words.slice(0, 1);
+      const own = { ...frame.ends, v6, orig: address(frame.ends.orig), resp: address(frame.ends.resp) };
+      fillRow(core, own, frame.packet);
+      const ip = frame.ip === 'none' ? 0 : Meta.IP | frame.proto | (v6 ? Meta.IPV6 : 0);
+      core.pkt[Pkt.META] = ip | (ip !== 0 && frame.whole && frame.proto !== 1 ? Meta.L4 : 0);
+      out = [];
+      made.onPacket?.(0);
+      deliveries += out.length;
+      const facts = frameFacts({ ...frame, ends: own });
+      const wanted = one.subscriptions.filter((s) => evaluate(s.when, facts) === true).map((s) => s.name);
+      if (out.join() !== wanted.join()) {
+        const readable = JSON.stringify({ subscriptions: one.subscriptions, frame }, plain, 1);
+        assert.unreachable(`got ${out}, need ${wanted}, seed ${SEED}\n${readable}\n${text}`);
+      }
+    }
+  }
+  console.log(`${deliveries} deliveries`);
+  assert.ok(deliveries > RUNS);
+});
 
 oracle.run();
