@@ -171,6 +171,8 @@ export function createEngine(options: EngineOptions = {}): Engine {
   const tracker = createConnTracker(core, sub, options.parsers ?? [], config);
   const filter = createBurstFilter(core, sub, tracker.rows, counters);
   let now = 0;
+  /** Bytes of packet memory that the burst before took. */
+  let used = 0;
 
   return {
     core,
@@ -180,7 +182,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
       for (let first = 0; first < frames.length; first += burst) {
         const some = frames.slice(first, first + burst);
         // Bytes of the burst before must not be looked at any more.
-        memory.bytes.fill(0xee, 0, memory.slabOffset);
+        memory.bytes.fill(0xee, 0, used);
         let at = 16;
         some.forEach((frame, i) => {
           const p = i << Pkt.SHIFT;
@@ -195,6 +197,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
           at += frame.bytes.length;
           now = frame.ts;
         });
+        used = at;
         decode(some.length);
         tracker.process(filter(some.length));
         tracker.checkInactive(now);

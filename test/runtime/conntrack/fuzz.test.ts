@@ -114,10 +114,22 @@ test('hostile packets, changing minds', () => {
           sub: (_core, base) => ({
             onL4FirstPacket: mind,
             update: mind,
-            onL4EndHshk: (c, p) => (base.onL4EndHshk?.(c, p), mind()),
-            onL4Stream: (c, p) => (base.onL4Stream?.(c, p), mind()),
-            onL7OnDisc: (c, proto) => (base.onL7OnDisc?.(c, proto), mind()),
-            onL7EndHdrs: (c, session) => (base.onL7EndHdrs?.(c, session), mind()),
+            onL4EndHshk(c, p) {
+              base.onL4EndHshk?.(c, p);
+              return mind();
+            },
+            onL4Stream(c, p) {
+              base.onL4Stream?.(c, p);
+              return mind();
+            },
+            onL7OnDisc(c, proto) {
+              base.onL7OnDisc?.(c, proto);
+              return mind();
+            },
+            onL7EndHdrs(c, session) {
+              base.onL7EndHdrs?.(c, session);
+              return mind();
+            },
           }),
         });
         let ts = T0;
