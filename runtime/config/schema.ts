@@ -181,7 +181,7 @@ export const SCHEMA = {
     type: 'string',
     values: ['skip', 'drop'],
     default: D.on_gap,
-    doc: 'After bytes were lost: go on behind the gap, or drop the connection.',
+    doc: 'After bytes were lost: go on behind the gap, or end the stream there.',
   },
   'conntrack.timeout_resolution': {
     type: 'integer',
