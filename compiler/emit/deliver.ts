@@ -4,7 +4,7 @@ import type { TypedParam } from '../language/typed.ts';
 import { isStreaming } from '../plan/deliveries.ts';
 import type { Context, Subscriber } from './context.ts';
 import { RUNTIME } from './scope.ts';
-import { camelCase, commentText, identifier, Names, propertyKey, stringLiteral } from './text.ts';
+import { camelCase, commentText, identifier, LINE, Names, propertyKey, stringLiteral } from './text.ts';
 import { type FunctionView, type HandlerView, lines } from './view.ts';
 
 /** What a delivery function is called with: the connection, and of the packet and the session what it hands over. */
@@ -72,10 +72,10 @@ export function handlerLines(context: Context): readonly string[] {
     });
     const record = fields.length === 0 ? '{}' : `{ ${fields.join(', ')} }`;
     const own = /^\w+$/.test(source.name) ? `handlers.${source.name}` : `handlers[${stringLiteral(source.name)}]`;
-    return [
-      `const ${handler} =`,
-      `  ${own}?.bind(handlers) ?? ((${params}): void => core.emit(${stringLiteral(source.name)}, ${record}))`,
-    ];
+    const given = `${own}?.bind(handlers)`;
+    const line = `((${params}): void => core.emit(${stringLiteral(source.name)}, ${record}))`;
+    const whole = `const ${handler} = ${given} ?? ${line}`;
+    return whole.length <= LINE ? [whole] : [`const ${handler} =`, `  ${given} ??`, `  ${line}`];
   });
 }
 

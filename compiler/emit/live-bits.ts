@@ -1,9 +1,7 @@
 /** The live bits of threads: their names, and the code that tests, sets and clears them over one or more words. */
 import type { Thread } from '../plan/threads.ts';
+import { LINE } from './text.ts';
 import type { ConstantView } from './view.ts';
-
-/** Beyond this many names a mask is printed over several lines. */
-const LINE = 100;
 
 export class LiveBits {
   readonly words: number;

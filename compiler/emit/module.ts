@@ -6,11 +6,11 @@ import { deliverFunctions, handlerLines, handlerViews } from './deliver.ts';
 import type { ColumnCompiler } from './layout.ts';
 import { createRenderer, type Templates } from './render.ts';
 import { RUNTIME } from './scope.ts';
-import { commentText, digest, propertyKey, stringLiteral } from './text.ts';
+import { commentText, digest, LINE, propertyKey, stringLiteral } from './text.ts';
 import { actionsOf, onL4EndHshk, onL4FirstPacket, onPacket, packetFilter, streamFunction } from './transitions-l4.ts';
 import { onL4Terminated, onL7EndHdrs, onL7OnDisc } from './transitions-l7.ts';
 import { dataFunctions, dataLines, trackedFunctions, updateNodes } from './updates.ts';
-import type { FunctionView, ModuleView } from './view.ts';
+import type { ConstantView, FunctionView, ModuleView } from './view.ts';
 
 export interface EmitOptions {
   readonly templates: Templates;
@@ -78,16 +78,25 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
       }),
     ),
   ];
+  const numbers = scope.numbers().map(({ name, value }) => `const ${name} = ${value}`);
   const used = JSON.stringify([functions, kept, scope.helpers(true)]).includes('RECORD_WORDS');
   const size = { name: 'RECORD_WORDS', value: `${layout.recordWords}`, comment: 'words of a record' };
   return {
-    imports: scope.imports().map(({ module, names }) => ({ module: stringLiteral(module), names })),
+    imports: scope.imports().flatMap(({ module, names }) => importLines(names, stringLiteral(module))),
     handlers: handlerViews(context),
-    abi: `runtime ABI ${ABI_VERSION}`,
-    numbers: scope.numbers(),
-    columns: used ? [size, ...columns] : columns,
-    threads: live.constants(),
+    constants: [
+      {
+        title: `Words of packet rows and of records, bits in them, actions (runtime ABI ${ABI_VERSION}).`,
+        lines: numbers,
+      },
+      {
+        title: 'Words of the plan in the record of a connection.',
+        lines: (used ? [size, ...columns] : columns).map(declare),
+      },
+      { title: 'Threads: what can still become of a connection.', lines: live.constants().map(declare) },
+    ].filter((group) => group.lines.length > 0),
     helpers: scope.helpers(false),
+    parameters: `core: Core, ${handlers.length === 0 ? '_' : ''}handlers: Handlers = {}`,
     setUp: scope.coreLines(),
     instances: [...kept, ...handlers],
     made: scope.helpers(true),
@@ -95,6 +104,13 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
     result: result.join(', '),
   };
 }
+
+function importLines(names: readonly string[], module: string): readonly string[] {
+  const line = `import { ${names.join(', ')} } from ${module}`;
+  return line.length <= LINE ? [line] : ['import {', ...names.map((name) => `  ${name},`), `} from ${module}`];
+}
+
+const declare = ({ name, value, comment }: ConstantView): string => `const ${name} = ${value} // ${comment}`;
 
 function keptLines({ plan, kept, scope }: Context): readonly string[] {
   return plan.keptSessions.flatMap((protocol) => {

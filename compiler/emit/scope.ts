@@ -54,8 +54,8 @@ export type CoreMember = (typeof CORE_MEMBERS)[number];
 
 export interface ImportView {
   readonly module: string;
-  /** `a, type B`. */
-  readonly names: string;
+  /** `a`, `type B`, `c as d`. */
+  readonly names: readonly string[];
 }
 
 /** A function or constant that several places of the module use. */
@@ -176,7 +176,7 @@ export class Scope {
         const text = name === alias ? name : `${name} as ${alias}`;
         return value ? text : `type ${text}`;
       });
-      views.push({ module, names: names.join(', ') });
+      views.push({ module, names });
     }
     return views;
   }

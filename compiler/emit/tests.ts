@@ -264,7 +264,7 @@ function numberCondition(predicate: FieldPredicate, ranges: Ranges, value: strin
     if (both) return { code: `${value} !== undefined`, negated: `${value} === undefined` };
     return equals(value, only?.low === 0n ? 'false' : 'true');
   }
-  const operand = /^[\w.]+(\[[^\]]*\])?$/.test(value) ? value : `(${value})`;
+  const operand = /^[\w.]+(\[[^\]]*\]|\([^()]*\))?$/.test(value) ? value : `(${value})`;
   if (only !== undefined && ranges.length === 1) {
     if (only.low === only.high) return equals(operand, numberLiteral(only.low, field));
     const prefix = field.type === 'ipv4' ? prefixMask(only) : undefined;

@@ -1,5 +1,8 @@
 /** How user text and names reach generated code: as escaped literals, as comments of one line, or as checked identifiers. */
 
+/** Where long lists in generated code are broken. */
+export const LINE = 120;
+
 /** A string literal in single quotes that any JavaScript parser reads back as `text`. */
 export function stringLiteral(text: string): string {
   const inner = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");

@@ -1,5 +1,5 @@
 /** View models: what the templates print. Every text in them is finished code; templates only place it. */
-import type { HelperView, ImportView } from './scope.ts';
+import type { HelperView } from './scope.ts';
 
 /** One piece of a function's body. `template` names the partial that prints it. */
 export type NodeView =
@@ -43,15 +43,14 @@ export interface HandlerView {
 
 export interface ModuleView {
   readonly header: readonly string[];
-  readonly imports: readonly ImportView[];
+  readonly imports: readonly string[];
   readonly handlers: readonly HandlerView[];
   readonly plan: readonly string[];
-  /** Which layouts the numbers are of. */
-  readonly abi: string;
-  readonly numbers: readonly { readonly name: string; readonly value: string }[];
-  readonly columns: readonly ConstantView[];
-  readonly threads: readonly ConstantView[];
+  /** Groups of constants, none of them empty. */
+  readonly constants: readonly { readonly title: string; readonly lines: readonly string[] }[];
   readonly helpers: readonly HelperView[];
+  /** Parameters of `create`. */
+  readonly parameters: string;
   readonly setUp: readonly string[];
   readonly made: readonly HelperView[];
   /** Flyweights, arrays and handlers. */
