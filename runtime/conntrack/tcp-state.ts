@@ -94,6 +94,8 @@ export function createTcpState(
       const ended = ((meta >>> ConnMeta.END_SHIFT) & ConnMeta.END_MASK) !== 0;
       const closed = ended || (meta & FINS) === FINS || (meta & ConnMeta.RST) !== 0;
       if (!closed && pktF[(p + Pkt.TS) >> 1] - recF[(c + Rec.LAST) >> 1] <= reuseAfter) return false;
+      // A refused client may try again with the number it had.
+      if ((meta & (ConnMeta.RST | ConnMeta.SYNACK)) === ConnMeta.RST) return true;
       // The same number again is a retransmission, or a copy that came late.
       const seq = pkt[p + Pkt.SEQ];
       if ((meta & (fromOrig ? ConnMeta.SYN : ConnMeta.SYNACK)) === 0) return true;
