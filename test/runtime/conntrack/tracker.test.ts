@@ -192,7 +192,15 @@ test('a SYN with a new number on a closed tuple opens anew; the same number does
   assert.is(run(reset().there(SYN, 7000).frames).of('open').length, 2);
   assert.is(run(reset().there(SYN, 100).frames).of('open').length, 1);
   // Refused, a client may try again with the same number.
-  assert.is(run(talk().there(SYN, 100).here(RST | ACK, 0, 101).there(SYN, 100).frames).of('open').length, 2);
+  assert.is(
+    run(
+      talk()
+        .there(SYN, 100)
+        .here(RST | ACK, 0, 101)
+        .there(SYN, 100).frames,
+    ).of('open').length,
+    2,
+  );
   // The other end may call back.
   const back = run(closed().here(SYN, 9000).frames);
   assert.is(back.of('open')[1]?.conn, 'tcp 10.0.0.2:443 -> 10.0.0.1:40000');
