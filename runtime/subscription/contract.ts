@@ -56,7 +56,10 @@ export interface Plan {
   readonly parsers: readonly string[];
   /** Names of the subscriptions in order of declaration. */
   readonly subscriptions: readonly string[];
-  /** What the port may drop in hardware: the union of the packet-level parts, a superset of the packet filter. */
+  /**
+   * What the port may drop in hardware: all but these, the union of the packet-level parts and a superset of the packet
+   * filter. Empty: nothing may be dropped.
+   */
   readonly flowRules: readonly FlowRule[];
 }
 
