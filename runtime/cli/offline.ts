@@ -8,14 +8,16 @@ import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
 import { createUserErrors } from '../dispatch/user-errors.ts';
 import { ExitCode } from '../errors.ts';
 import type { RunSettings } from '../lcore/online.ts';
+import { startProgress } from '../lcore/progress.ts';
 import { rxLoop } from '../lcore/rx-loop.ts';
 import { parsersFor } from '../protocols/registry.ts';
 import { type CaptureSource, openCapture } from '../source/capture.ts';
 import type { PacketSource } from '../source/contract.ts';
+import { Counter } from '../stats/counters.ts';
 import { loadApp } from './load-app.ts';
 import { printError } from './print-error.ts';
 import { listenForStop, SIGNAL_EXIT_CODES } from './stop.ts';
-import { summaryText } from './summary.ts';
+import { summaryJson, summaryText } from './summary.ts';
 
 /**
  * Runs `program` on the capture `pcap` (`-`: the standard input) and returns the exit code. Throws IrisError for what is
@@ -50,8 +52,10 @@ export async function runOffline(
     userError: errors.userError,
     clock,
   });
+  const progress = () => ({ ...capture.stats, connections: core.counters[Counter.CONNS_OPENED] });
   const stop = listenForStop();
   const started = performance.now();
+  const endProgress = settings.quiet || settings.json ? undefined : startProgress(progress, toTerminal(settings));
   let fault: unknown;
   try {
     await rxLoop({
@@ -69,6 +73,7 @@ export async function runOffline(
   } catch (error) {
     fault = error;
   } finally {
+    endProgress?.();
     stop.dispose();
     capture.close();
   }
@@ -79,7 +84,7 @@ export async function runOffline(
   }
   if (!settings.quiet) {
     process.stderr.write(
-      summaryText({
+      (settings.json ? summaryJson : summaryText)({
         packets: capture.stats.packets,
         bytes: capture.stats.bytes,
         seconds: (performance.now() - started) / 1000,
@@ -91,13 +96,18 @@ export async function runOffline(
       }),
     );
   }
-  if (fault !== undefined) return printError(fault);
+  if (fault !== undefined) return printError(fault, settings.json);
   return stop.signal === undefined ? ExitCode.OK : SIGNAL_EXIT_CODES[stop.signal];
 }
 
 function stoppedBy(signal: string | undefined, sink: LineSink): { stopped?: string } {
   if (signal !== undefined) return { stopped: `by ${signal}` };
   return sink.closedByReader ? { stopped: 'the reader of the output went away' } : {};
+}
+
+/** The run's lines appear where a progress line would be drawn. */
+function toTerminal({ out }: RunSettings): boolean {
+  return (out === undefined || out === '-') && process.stdout.isTTY === true;
 }
 
 /** A pipe may be silent for long: lines are handed on before it is read again. */

@@ -12,12 +12,24 @@ export function errorMessage(error: unknown, debug = process.env.IRIS_DEBUG !== 
   return `internal error: ${message}\n  this is a fault of Iris; IRIS_DEBUG=1 shows where it happened\n`;
 }
 
+/** The same for machines. */
+export function errorJson(error: unknown): string {
+  const hint = error instanceof IrisError ? error.hint : undefined;
+  const text = error instanceof Error ? error.message : String(error);
+  return jsonLine({ kind: 'error', text, ...(hint === undefined ? {} : { hint }), exit_code: exitCodeOf(error) });
+}
+
+/** An object as a line of JSON. */
+export function jsonLine(record: Readonly<Record<string, unknown>>): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
 export function exitCodeOf(error: unknown): number {
   return error instanceof IrisError ? error.exitCode : ExitCode.INTERNAL;
 }
 
 /** Prints `error` on the standard error and returns the exit code it asks for. */
-export function printError(error: unknown): number {
-  process.stderr.write(errorMessage(error));
+export function printError(error: unknown, json = false): number {
+  process.stderr.write(json ? errorJson(error) : errorMessage(error));
   return exitCodeOf(error);
 }

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Config, defaultConfig, parseConfig } from '../config/config.ts';
 import { ExitCode, IrisError } from '../errors.ts';
 import { inputError } from '../source/read-window.ts';
-import { printError } from './print-error.ts';
+import { jsonLine, printError } from './print-error.ts';
 
 interface Flags {
   readonly pcap?: string;
@@ -13,6 +13,7 @@ interface Flags {
   readonly strict: boolean;
   readonly maxConnections?: number;
   readonly quiet: boolean;
+  readonly json: boolean;
 }
 
 const EXAMPLES = `
@@ -35,6 +36,7 @@ export function runCommand(name: 'run' | 'iris-run' = 'run'): Command {
     .addOption(new Option('--max-connections <n>', 'connections tracked at a time, per core').argParser(positive))
     .option('--strict', 'stop at the first exception of user code', false)
     .option('--quiet', 'print no summary', false)
+    .option('--json', 'write notes, figures and the summary as JSON lines on the standard error', false)
     .showHelpAfterError('(--help shows what there is)')
     .addHelpText('after', EXAMPLES)
     .action(async (program: string, flags: Flags) => {
@@ -47,9 +49,11 @@ async function run(program: string, flags: Flags): Promise<number> {
   try {
     const config = flags.config === undefined ? defaultConfig() : readConfig(flags.config);
     const pcap = captureOf(config, flags);
-    for (const note of config.notes) process.stderr.write(`note: ${note}\n`);
+    for (const note of config.notes)
+      process.stderr.write(flags.json ? jsonLine({ kind: 'note', text: note }) : `note: ${note}\n`);
     const path = program.endsWith('.iris') ? await compileFirst(program) : program;
-    const settings = { out: flags.out, strict: flags.strict, quiet: flags.quiet, maxConnections: flags.maxConnections };
+    const { out, strict, quiet, json, maxConnections } = flags;
+    const settings = { out, strict, quiet, json, maxConnections };
     if (pcap === undefined) {
       const { runOnline } = await import('../lcore/online.ts');
       return await runOnline(path, config, settings);
@@ -57,7 +61,7 @@ async function run(program: string, flags: Flags): Promise<number> {
     const { runOffline } = await import('./offline.ts');
     return await runOffline(path, pcap, config, settings);
   } catch (error) {
-    return printError(error);
+    return printError(error, flags.json);
   }
 }
 

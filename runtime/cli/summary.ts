@@ -84,6 +84,24 @@ export function summaryText(run: RunSummary): string {
   return rows.map(([label, text]) => `${label.padEnd(width)}  ${text}\n`).join('');
 }
 
+/** The summary for machines: one line of JSON, its newline included; counters that are zero are left out. */
+export function summaryJson(run: RunSummary, more: Readonly<Record<string, unknown>> = {}): string {
+  const { packets, bytes, seconds, stopped, counters, delivered, userErrors, lost } = run;
+  const record = {
+    kind: 'summary',
+    packets,
+    bytes,
+    seconds: Math.round(seconds * 1e6) / 1e6,
+    ...(stopped === undefined ? {} : { stopped }),
+    counters: Object.fromEntries(Object.entries(namedCounters(counters)).filter(([, count]) => count !== 0)),
+    delivered: Object.fromEntries(delivered),
+    user_errors: Object.fromEntries(userErrors),
+    lost,
+    ...more,
+  };
+  return `${JSON.stringify(record)}\n`;
+}
+
 /** `a 12, b 3`: the amounts that are not zero. */
 function list(amounts: readonly (readonly [string, number])[]): string {
   return amounts

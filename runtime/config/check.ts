@@ -2,7 +2,7 @@
 import { accepts, allowed, shown } from './key.ts';
 import { KEYS } from './schema.ts';
 
-/** One value that was given. */
+/** One value or section that was given. */
 export interface Entry {
   /** Path in the schema, as in `online.ports[].device`. */
   readonly key: string;
@@ -24,7 +24,7 @@ SECTIONS.set('', []);
 
 type Report = (path: string, message: string, hint?: string) => void;
 
-/** All allowed values by their path in the file; faults go to `report`. */
+/** All allowed values and sections by their path in the file; faults go to `report`. */
 export function check(tree: Readonly<Record<string, unknown>>, report: Report): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   walk(tree, '', '', entries, report);
@@ -54,8 +54,10 @@ function walk(
         report(path, `must be an array of tables: write [[${key}]]`);
       }
     } else if (SECTIONS.has(key)) {
-      if (isTable(value)) walk(value, key, path, entries, report);
-      else report(path, `must be a section: write [${key}]`);
+      if (isTable(value)) {
+        entries.set(path, { key, path, value });
+        walk(value, key, path, entries, report);
+      } else report(path, `must be a section: write [${key}]`);
     } else {
       report(path, `unknown key${suggestion(section, name)}`);
     }

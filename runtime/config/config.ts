@@ -15,6 +15,24 @@ export interface PortConfig {
   readonly cores: readonly number[];
 }
 
+/** What a run shows and writes of itself while it lasts. */
+export interface MonitorConfig {
+  /** Absent without its section. */
+  readonly display:
+    | {
+        readonly throughput: boolean;
+        readonly mempoolUsage: boolean;
+        readonly portStats: readonly string[];
+        /** Milliseconds. */
+        readonly interval: number;
+      }
+    | undefined;
+  /** Absent without its section. */
+  readonly log:
+    | { readonly directory: string; readonly interval: number; readonly portStats: readonly string[] }
+    | undefined;
+}
+
 export interface Config {
   /** Where it was read from, as in messages. */
   readonly file: string;
@@ -31,6 +49,7 @@ export interface Config {
         readonly promiscuous: boolean;
         readonly mtu: number;
         readonly dpdkArgs: readonly string[];
+        readonly monitor: MonitorConfig;
         readonly ports: readonly PortConfig[];
       }
     | undefined;
@@ -107,6 +126,26 @@ function readConntrack(get: Get): ConnTrackConfig {
   };
 }
 
+function readMonitor(get: Get, has: (section: string) => boolean): MonitorConfig {
+  return {
+    display: has('online.monitor.display')
+      ? {
+          throughput: get('online.monitor.display.throughput'),
+          mempoolUsage: get('online.monitor.display.mempool_usage'),
+          portStats: get('online.monitor.display.port_stats'),
+          interval: get('online.monitor.display.interval'),
+        }
+      : undefined,
+    log: has('online.monitor.log')
+      ? {
+          directory: get('online.monitor.log.directory'),
+          interval: get('online.monitor.log.interval'),
+          portStats: get('online.monitor.log.port_stats'),
+        }
+      : undefined,
+  };
+}
+
 type Report = (path: string, message: string, hint?: string) => void;
 
 function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report): Config {
@@ -140,6 +179,7 @@ function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report
             promiscuous: get('online.promiscuous'),
             mtu: get('online.mtu'),
             dpdkArgs: get('online.dpdk_supl_args'),
+            monitor: readMonitor(get, (section) => entries.has(section)),
             ports,
           },
     conntrack: readConntrack(get),

@@ -58,7 +58,13 @@ export const SCHEMA = {
     doc: 'Longest packet of the capture. The reader takes packets of any length.',
   },
 
-  'online.duration': { type: 'number', min: 0.001, max: 2_000_000, unit: 's', doc: 'The run ends after so many seconds.' },
+  'online.duration': {
+    type: 'number',
+    min: 0.001,
+    max: 2_000_000,
+    unit: 's',
+    doc: 'The run ends after so many seconds.',
+  },
   'online.nb_rxd': {
     type: 'integer',
     min: 32,
@@ -115,29 +121,46 @@ export const SCHEMA = {
     doc: 'Entries of the RSS table shared between receive cores and sink.',
   },
 
-  'online.monitor.display.throughput': { type: 'boolean', default: true, inert: true, doc: 'Show throughput.' },
-  'online.monitor.display.mempool_usage': { type: 'boolean', default: false, inert: true, doc: 'Show mempool use.' },
+  'online.monitor.display.throughput': {
+    type: 'boolean',
+    default: true,
+    doc: 'Show packets and bits a second. The section [online.monitor.display] switches the display on.',
+  },
+  'online.monitor.display.mempool_usage': {
+    type: 'boolean',
+    default: true,
+    doc: 'Show how much of each packet memory is in use.',
+  },
   'online.monitor.display.port_stats': {
     type: 'strings',
     default: [],
-    inert: true,
-    doc: 'Show the device counters whose names contain one of these.',
+    doc: 'Show the device counters whose names contain one of these; "" is in all of them.',
   },
-  'online.monitor.log.directory': { type: 'string', required: true, inert: true, doc: 'Where CSV logs are written.' },
+  'online.monitor.display.interval': {
+    type: 'integer',
+    min: 10,
+    max: HOUR,
+    default: 1000,
+    unit: 'ms',
+    doc: 'Time between two looks.',
+  },
+  'online.monitor.log.directory': {
+    type: 'string',
+    default: './log/',
+    doc: 'Each run writes its CSV files into a folder of its own here, named after the time of its start.',
+  },
   'online.monitor.log.interval': {
     type: 'integer',
     min: 10,
     max: HOUR,
     default: 1000,
     unit: 'ms',
-    inert: true,
     doc: 'Time between two lines.',
   },
   'online.monitor.log.port_stats': {
     type: 'strings',
-    default: [],
-    inert: true,
-    doc: 'Log the device counters whose names contain one of these.',
+    default: ['rx'],
+    doc: 'Log the device counters whose names contain one of these; "" is in all of them.',
   },
   'online.prometheus.port': {
     type: 'integer',

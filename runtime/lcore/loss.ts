@@ -1,6 +1,7 @@
-/** Says packet loss as soon as it happens: what the ports' counters lost since the last look. */
+/** Says loss as soon as it happens: what ports and cores lost since the last look. */
 import type { PortStats } from '../source/dpdk.ts';
-import type { LivePort, LivePorts } from './ports.ts';
+import type { CoreSample } from '../stats/sample.ts';
+import type { LivePorts } from './ports.ts';
 
 /** Counters of lost packets, with what each means and what helps. */
 const LOSSES: readonly (readonly [keyof PortStats, string])[] = [
@@ -8,6 +9,13 @@ const LOSSES: readonly (readonly [keyof PortStats, string])[] = [
   ['rxNombuf', 'no packet buffer was free: a larger mempool.capacity would help'],
   ['socketDrops', 'the ring of its packet socket was full: more cores, or a larger framecnt, would help'],
   ['ierrors', 'the device reported errors'],
+];
+
+/** The same of a core: what it lost, in the plural, and why. */
+const CORE_LOSSES: readonly (readonly ['refused' | 'evicted' | 'oversize', string, string])[] = [
+  ['refused', 'connections', 'its table was full: a larger conntrack.max_connections would help'],
+  ['evicted', 'connections', 'its table was full, and they gave way: a larger conntrack.max_connections would help'],
+  ['oversize', 'packets', 'they were longer than 65,536 bytes'],
 ];
 
 /** Names in the summary. */
@@ -18,33 +26,49 @@ const NAMES: Readonly<Partial<Record<keyof PortStats, string>>> = {
   ierrors: 'errors',
 };
 
+/** The first loss is said at once; when it goes on, there is a sentence after this time, then ever less often. */
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 10_000;
+
 /** Packets that a port lost, by the name of the counter; those that are zero are left out. */
 export function lostOf(stats: PortStats): Record<string, number> {
   return Object.fromEntries(LOSSES.filter(([key]) => stats[key] > 0).map(([key]) => [NAMES[key] ?? key, stats[key]]));
 }
 
 export interface LossWatch {
-  /** One sentence for each port and counter that grew since the last look. */
-  look(): string[];
+  /** One sentence for each counter that grew since it was last spoken of. `now` in milliseconds, of any clock. */
+  look(now?: number): string[];
 }
 
-export function createLossWatch(live: Pick<LivePorts, 'ports' | 'stats'>): LossWatch {
-  const seen = new Map<LivePort, PortStats>();
+export function createLossWatch(
+  live: Pick<LivePorts, 'ports' | 'stats'>,
+  cores: () => readonly CoreSample[] = () => [],
+): LossWatch {
+  const said = new Map<string, { lost: number; until: number; pause: number }>();
+
+  function tell(who: string, key: string, what: string, lost: number, why: string, now: number): string[] {
+    const last = said.get(`${who} ${key}`);
+    const more = lost - (last?.lost ?? 0);
+    if (more <= 0 || (last !== undefined && now < last.until)) return [];
+    const pause = last === undefined ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, last.pause * 2);
+    said.set(`${who} ${key}`, { lost, until: now + pause, pause });
+    const all = last === undefined ? '' : ` (${lost.toLocaleString('en-US')} since the start)`;
+    return [`${who} lost ${more.toLocaleString('en-US')} ${what}${all}: ${why}`];
+  }
+
   return {
-    look() {
-      const sentences: string[] = [];
-      for (const port of live.ports) {
+    look(now = performance.now()) {
+      const ports = live.ports.flatMap((port) => {
         const stats = live.stats(port);
-        const before = seen.get(port);
-        seen.set(port, stats);
-        for (const [key, why] of LOSSES) {
-          const lost = stats[key] - (before?.[key] ?? 0);
+        return LOSSES.flatMap(([key, why]) =>
           // net_pcap counts every poll of a file that cannot be read; the end of the run tells it once.
-          if (lost <= 0 || (key === 'ierrors' && port.driver === 'net_pcap')) continue;
-          sentences.push(`${port.name} lost ${lost.toLocaleString('en-US')} packets: ${why}`);
-        }
-      }
-      return sentences;
+          key === 'ierrors' && port.driver === 'net_pcap' ? [] : tell(port.name, key, 'packets', stats[key], why, now),
+        );
+      });
+      const own = cores().flatMap((core) =>
+        CORE_LOSSES.flatMap(([key, what, why]) => tell(`core ${core.core}`, key, what, core[key], why, now)),
+      );
+      return [...ports, ...own];
     },
   };
 }

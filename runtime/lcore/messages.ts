@@ -15,6 +15,8 @@ export interface WorkerTask {
   readonly control: Int32Array;
   /** The worker's counters, shared: the main thread may read them at any time. */
   readonly counters: SharedArrayBuffer;
+  /** What the worker publishes besides, shared: see runtime/stats/live.ts. */
+  readonly live: SharedArrayBuffer;
 }
 
 /** Words of the shared control array; those of a worker follow, at `WORKERS + id`. */

@@ -1,5 +1,5 @@
 /** The end of an online run in a few lines for people: the whole, then each core, then each port. */
-import { summaryText } from '../cli/summary.ts';
+import { type RunSummary, summaryJson, summaryText } from '../cli/summary.ts';
 import type { PortStats } from '../source/dpdk.ts';
 import { Counter, createCounters } from '../stats/counters.ts';
 import { lostOf } from './loss.ts';
@@ -16,23 +16,11 @@ export interface OnlineOutcome {
   readonly stopped: string | undefined;
 }
 
-export function onlineSummary({ workers, plans, ports, seconds, stopped }: OnlineOutcome): string {
-  const counters = createCounters();
-  for (const worker of workers) for (let i = 0; i < Counter.COUNT; i++) counters[i] += worker.counters[i];
-  const results = workers.flatMap(({ result }) => (result === undefined ? [] : [result]));
-  const lost = [...results.map((result) => result.lost), ...ports.map(({ stats }) => lostOf(stats))];
-  const total = summaryText({
-    packets: sum(results.map(({ packets }) => packets)),
-    bytes: sum(results.map(({ bytes }) => bytes)),
-    seconds,
-    counters,
-    delivered: added(results.flatMap(({ delivered }) => delivered)),
-    userErrors: added(results.flatMap(({ userErrors }) => userErrors)),
-    lost: Object.fromEntries(added(lost.flatMap((counts) => Object.entries(counts)))),
-    ...(stopped === undefined ? {} : { stopped }),
-  });
+export function onlineSummary(outcome: OnlineOutcome): string {
+  const { workers, plans, ports } = outcome;
+  const total = summaryOf(outcome);
   const rows: [string, string][] = plans.map((plan, i) => {
-    const own = workers[i]?.counters ?? counters;
+    const own = workers[i]?.counters ?? total.counters;
     return [
       `core ${plan.core}`,
       list([
@@ -48,7 +36,40 @@ export function onlineSummary({ workers, plans, ports, seconds, stopped }: Onlin
     rows.push([port.name, list([...received, ...Object.entries(lostOf(stats))])]);
   }
   const width = Math.max(...rows.map(([label]) => label.length));
-  return total + rows.map(([label, text]) => `${label.padEnd(width)}  ${text}\n`).join('');
+  return summaryText(total) + rows.map(([label, text]) => `${label.padEnd(width)}  ${text}\n`).join('');
+}
+
+/** The same for machines: one line of JSON. */
+export function onlineSummaryJson(outcome: OnlineOutcome): string {
+  const { workers, plans, ports } = outcome;
+  return summaryJson(summaryOf(outcome), {
+    cores: plans.map(({ core }, i) => ({
+      core,
+      packets: workers[i]?.result?.packets ?? 0,
+      filtered: workers[i]?.counters[Counter.FILTERED_OUT] ?? 0,
+      tracked: workers[i]?.counters[Counter.TRACKED_PACKETS] ?? 0,
+      connections: workers[i]?.counters[Counter.CONNS_OPENED] ?? 0,
+    })),
+    ports: ports.map(({ port, stats }) => ({ name: port.name, received: stats.ipackets, lost: lostOf(stats) })),
+  });
+}
+
+/** All workers and ports added up. */
+function summaryOf({ workers, ports, seconds, stopped }: OnlineOutcome): RunSummary {
+  const counters = createCounters();
+  for (const worker of workers) for (let i = 0; i < Counter.COUNT; i++) counters[i] += worker.counters[i];
+  const results = workers.flatMap(({ result }) => (result === undefined ? [] : [result]));
+  const lost = [...results.map((result) => result.lost), ...ports.map(({ stats }) => lostOf(stats))];
+  return {
+    packets: sum(results.map(({ packets }) => packets)),
+    bytes: sum(results.map(({ bytes }) => bytes)),
+    seconds,
+    counters,
+    delivered: added(results.flatMap(({ delivered }) => delivered)),
+    userErrors: added(results.flatMap(({ userErrors }) => userErrors)),
+    lost: Object.fromEntries(added(lost.flatMap((counts) => Object.entries(counts)))),
+    ...(stopped === undefined ? {} : { stopped }),
+  };
 }
 
 function list(amounts: readonly (readonly [string, number])[]): string {

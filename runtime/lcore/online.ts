@@ -16,7 +16,8 @@ import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
 import { ExitCode, InputError } from '../errors.ts';
 import { loadDpdk } from '../source/dpdk.ts';
 import { COUNTERS_BYTES, createCounters } from '../stats/counters.ts';
-import { createLossWatch } from './loss.ts';
+import { liveBuffer } from '../stats/live.ts';
+import { sampleCore } from '../stats/sample.ts';
 import { coreList } from './machine.ts';
 import {
   Control,
@@ -28,9 +29,11 @@ import {
   type WorkerResult,
   type WorkerTask,
 } from './messages.ts';
-import { onlineSummary } from './online-summary.ts';
+import { createMonitor } from './monitor.ts';
+import { onlineSummary, onlineSummaryJson } from './online-summary.ts';
 import { acknowledge } from './outbox.ts';
 import { type LivePorts, openPorts } from './ports.ts';
+import { createScreen, type Screen } from './screen.ts';
 
 export interface RunSettings {
   /** File for the lines; undefined: standard output. */
@@ -39,39 +42,56 @@ export interface RunSettings {
   readonly strict: boolean;
   /** No summary. */
   readonly quiet: boolean;
+  /** Notes, figures and the summary as JSON, one object a line. */
+  readonly json: boolean;
   /** Replaces conntrack.max_connections. */
   readonly maxConnections?: number | undefined;
 }
 
-/** Time between two looks at the ports' counters. */
-const WATCH_MS = 1000;
+/** Time between two flushes of the output. */
+const FLUSH_MS = 1000;
 
 /** Runs `program` on the ports of `config` and returns the exit code. Throws IrisError for what the user can mend. */
 export async function runOnline(program: string, config: Config, settings: RunSettings): Promise<number> {
-  const { path } = await loadApp(program);
+  const { path, plan } = await loadApp(program);
   const addon = loadDpdk();
   const sink = openLineSink(settings.out);
   const stop = listenForStop();
   try {
     const live = openPorts(addon, config);
     addon.threadPin(config.mainCore);
-    const crew = createCrew(path, config, settings, live, sink);
+    const screen = createScreen(process.stderr, { json: settings.json, output: outputOf(settings) });
+    const crew = createCrew(path, config, settings, live, sink, screen, plan.subscriptions);
+    const sampleWorker = (worker: WorkerState, i: number) => {
+      const own = live.workers[i];
+      const mempool = own === undefined ? { capacity: 0, inUse: 0 } : live.mempool(own);
+      return sampleCore({ ...worker, core: own?.core ?? i, subscriptions: plan.subscriptions, mempool });
+    };
+    const monitor = createMonitor({
+      config: config.online?.monitor ?? { display: undefined, log: undefined },
+      file: config.file,
+      live,
+      cores: () => crew.workers.map(sampleWorker),
+      screen,
+      quiet: settings.quiet,
+    });
     try {
       await crew.ready;
       const started = performance.now();
-      for (const note of [...live.notes, ...live.start()]) process.stderr.write(`note: ${note}\n`);
+      for (const note of [...live.notes, ...live.start()]) screen.say('note', note);
+      monitor.start();
       crew.enter(Phase.RUN);
-      if (!settings.quiet) process.stderr.write(receiving(live));
-      const stopped = await untilTheEnd(crew, live, config, stop, sink);
+      if (!settings.quiet) for (const text of receiving(live)) screen.say('start', text);
+      const stopped = await untilTheEnd(crew, config, stop, sink);
       const seconds = (performance.now() - started) / 1000;
       crew.enter(Phase.STOP);
       await crew.gone;
+      monitor.stop();
       sink.close();
       const stats = live.ports.map((port) => ({ port, stats: live.stats(port) }));
       if (!settings.quiet) {
-        process.stderr.write(
-          onlineSummary({ workers: crew.workers, plans: live.workers, ports: stats, seconds, stopped }),
-        );
+        const outcome = { workers: crew.workers, plans: live.workers, ports: stats, seconds, stopped };
+        process.stderr.write((settings.json ? onlineSummaryJson : onlineSummary)(outcome));
       }
       if (crew.fault !== undefined) throw errorOf(crew.fault);
       throwIfCaptureBroke(config, stats);
@@ -79,7 +99,8 @@ export async function runOnline(program: string, config: Config, settings: RunSe
     } finally {
       crew.enter(Phase.STOP);
       await crew.gone;
-      for (const fault of live.close()) process.stderr.write(`note: ${fault}\n`);
+      monitor.stop();
+      for (const fault of live.close()) screen.say('note', fault);
     }
   } finally {
     stop.dispose();
@@ -88,20 +109,23 @@ export async function runOnline(program: string, config: Config, settings: RunSe
 }
 
 /** A line for each port that has no end of its own: packets are taken from now on. */
-function receiving(live: LivePorts): string {
-  return live.ports
-    .map(({ name, port }) => {
-      const on = live.workers.filter(({ queues }) => queues.some((queue) => queue.port === port && !queue.finite));
-      return on.length === 0
-        ? ''
-        : `iris: ${name}: receiving on ${on.length > 1 ? 'cores' : 'core'} ${coreList(on.map(({ core }) => core))}\n`;
-    })
-    .join('');
+function receiving(live: LivePorts): string[] {
+  return live.ports.flatMap(({ name, port }) => {
+    const on = live.workers.filter(({ queues }) => queues.some((queue) => queue.port === port && !queue.finite));
+    if (on.length === 0) return [];
+    return [`${name}: receiving on ${on.length > 1 ? 'cores' : 'core'} ${coreList(on.map(({ core }) => core))}`];
+  });
+}
+
+/** Where the run's lines go, if that may be a terminal. */
+function outputOf({ out }: RunSettings): { readonly isTTY?: boolean } {
+  return out === undefined || out === '-' ? process.stdout : {};
 }
 
 /** One worker as the main thread sees it. */
 export interface WorkerState {
   readonly counters: Float64Array;
+  readonly live: Float64Array;
   result: WorkerResult | undefined;
 }
 
@@ -118,7 +142,15 @@ interface Crew {
   enter(phase: Phase): void;
 }
 
-function createCrew(program: string, config: Config, settings: RunSettings, live: LivePorts, sink: LineSink): Crew {
+function createCrew(
+  program: string,
+  config: Config,
+  settings: RunSettings,
+  live: LivePorts,
+  sink: LineSink,
+  screen: Screen,
+  subscriptions: readonly string[],
+): Crew {
   const control = new Int32Array(new SharedArrayBuffer((Control.WORKERS + live.workers.length) * 4));
   const max_connections = settings.maxConnections ?? config.conntrack.max_connections;
   const conntrack = { ...config.conntrack, max_connections };
@@ -135,8 +167,22 @@ function createCrew(program: string, config: Config, settings: RunSettings, live
 
   const workers = live.workers.map((plan): WorkerState => {
     const counters = new SharedArrayBuffer(COUNTERS_BYTES);
-    const state: WorkerState = { counters: createCounters(counters), result: undefined };
-    const task: WorkerTask = { program, plan, conntrack, strict: settings.strict, seed, control, counters };
+    const shared = liveBuffer(subscriptions.length);
+    const state: WorkerState = {
+      counters: createCounters(counters),
+      live: new Float64Array(shared),
+      result: undefined,
+    };
+    const task: WorkerTask = {
+      program,
+      plan,
+      conntrack,
+      strict: settings.strict,
+      seed,
+      control,
+      counters,
+      live: shared,
+    };
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
     worker.on('message', (message: WorkerMessage) => {
       switch (message.kind) {
@@ -152,7 +198,7 @@ function createCrew(program: string, config: Config, settings: RunSettings, live
           acknowledge(control, plan.id, message.text.length);
           break;
         case 'report':
-          process.stderr.write(message.text);
+          screen.say('report', message.text);
           break;
         case 'done':
           state.result = message.result;
@@ -208,12 +254,10 @@ function countdown(count: number) {
 /** Waits for the first reason to end; returns it in words unless it is the end of the input. */
 async function untilTheEnd(
   crew: Crew,
-  live: LivePorts,
   config: Config,
   stop: ReturnType<typeof listenForStop>,
   sink: LineSink,
 ): Promise<string | undefined> {
-  const losses = createLossWatch(live);
   const timers: NodeJS.Timeout[] = [];
   const ends: Promise<string | undefined>[] = [crew.done.then(() => undefined)];
   if (stop.signal !== undefined) return `by ${stop.signal}`;
@@ -223,10 +267,9 @@ async function untilTheEnd(
     }),
     new Promise((resolve) => {
       const watch = setInterval(() => {
-        for (const text of losses.look()) process.stderr.write(`iris: ${text}\n`);
         sink.flush();
         if (sink.closedByReader) resolve('the reader of the output went away');
-      }, WATCH_MS);
+      }, FLUSH_MS);
       timers.push(watch);
     }),
   );

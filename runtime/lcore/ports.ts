@@ -39,6 +39,12 @@ export interface LivePorts {
   /** Lets packets in: call it when the workers are ready. Returns what should be known. */
   start(): readonly string[];
   stats(port: LivePort): PortStats;
+  /** The device's own counters. */
+  xstats(port: LivePort): Readonly<Record<string, number>>;
+  /** Packets that the hardware filter dropped; undefined where there is none, or it does not count. */
+  hardwareFiltered(port: LivePort): number | undefined;
+  /** Use of a worker's packet memory. */
+  mempool(plan: WorkerPlan): { readonly capacity: number; readonly inUse: number };
   /** Stops and removes the ports, frees the memories (all workers must be gone) and stops DPDK; what failed of it. */
   close(): readonly string[];
 }
@@ -137,7 +143,17 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
         const promiscuous = attempt(addon, name, undefined, () => addon.portStart(port, online.promiscuous));
         return online.promiscuous && !promiscuous ? [`${name}: promiscuous mode cannot be switched on`] : [];
       });
-    return { workers, ports: opened, notes, start, stats: ({ port }) => addon.portStats(port), close };
+    return {
+      workers,
+      ports: opened,
+      notes,
+      start,
+      stats: ({ port }) => addon.portStats(port),
+      xstats: ({ port }) => addon.portXstats(port),
+      hardwareFiltered: () => undefined,
+      mempool: ({ memory }) => addon.memoryInfo(memory),
+      close,
+    };
   } catch (error) {
     close();
     throw error;

@@ -5,16 +5,20 @@
 import { END_OF_INPUT, type PacketSource } from '../source/contract.ts';
 import type { DpdkPort } from '../source/dpdk-port.ts';
 import { Control, Phase } from './messages.ts';
-import type { Outbox } from './outbox.ts';
 
 /** Empty polls in a row before the core rests between polls; some tens of microseconds. */
 const BUSY_POLLS = 1024;
 /** A rest in ms. Device queues of 1,000 descriptors hold what arrives meanwhile at ten million packets a second. */
 const REST_MS = 0.1;
-/** Polls between two looks at the lines that wait. */
+/** Polls between two calls of `ticker`. */
 const TICK_POLLS = 64;
 
-export function createQueueSource(port: DpdkPort, control: Int32Array, outbox: Outbox): PacketSource {
+/** `ticker` is called now and then: lines that wait are sent, figures are published. */
+export function createQueueSource(
+  port: DpdkPort,
+  control: Int32Array,
+  ticker: { readonly tick: () => void },
+): PacketSource {
   let empty = 0;
   let polls = 0;
 
@@ -23,7 +27,7 @@ export function createQueueSource(port: DpdkPort, control: Int32Array, outbox: O
     const n = port.poll(pkt, max);
     if (++polls >= TICK_POLLS || n === 0) {
       polls = 0;
-      outbox.tick();
+      ticker.tick();
     }
     if (n !== 0) empty = 0;
     else if (port.live && ++empty > BUSY_POLLS) Atomics.wait(control, Control.PHASE, Phase.RUN, REST_MS);

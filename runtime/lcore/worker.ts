@@ -12,10 +12,14 @@ import { parsersFor } from '../protocols/registry.ts';
 import { loadDpdk } from '../source/dpdk.ts';
 import { attachMemory, openDpdkPort } from '../source/dpdk-port.ts';
 import { createCounters } from '../stats/counters.ts';
+import { createLivePublisher } from '../stats/live.ts';
 import { Control, faultOf, Phase, type WorkerMessage, type WorkerResult, type WorkerTask } from './messages.ts';
 import { createOutbox } from './outbox.ts';
 import { createQueueSource } from './queue-source.ts';
 import { rxLoop } from './rx-loop.ts';
+
+/** Time between two writes of a worker's figures, which the monitor reads. */
+const PUBLISH_MS = 5;
 
 /** Runs the task to its end. */
 async function work(task: WorkerTask, send: (message: WorkerMessage) => void): Promise<WorkerResult> {
@@ -42,7 +46,21 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
     counters: createCounters(task.counters),
   });
   const port = openDpdkPort(addon, { memory: plan.memory, packets: memory, pkt: core.pkt, queues: plan.queues });
-  const source = createQueueSource(port, control, outbox);
+  const publish = createLivePublisher(new Float64Array(task.live), app.plan.subscriptions, {
+    stats: () => port.stats,
+    sampledOut: () => 0,
+    delivered: emitter.delivered,
+    userErrors: userErrors.counts,
+  });
+  let published = 0;
+  function tick(): void {
+    outbox.tick();
+    const now = performance.now();
+    if (now - published < PUBLISH_MS) return;
+    published = now;
+    publish();
+  }
+  const source = createQueueSource(port, control, { tick });
   const sub = app.create(core);
   const parsers = parsersFor(app.plan.parsers);
 
@@ -53,6 +71,7 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   } finally {
     outbox.flush();
     source.close();
+    publish();
   }
   const { packets, bytes, lost } = source.stats;
   return { packets, bytes, lost, delivered: [...emitter.delivered], userErrors: [...userErrors.counts] };

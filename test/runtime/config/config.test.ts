@@ -71,6 +71,7 @@ init_data = true
     promiscuous: false,
     mtu: 9000,
     dpdkArgs: ['--log-level=debug'],
+    monitor: { display: undefined, log: undefined },
     ports: [
       { device: { kind: 'pci', address: '0000:3b:00.1' }, cores: [2, 3] },
       {
@@ -95,6 +96,19 @@ init_data = true
     init_data: true,
   });
   assert.equal(config.notes, ['online.ports[1].sink.core: no effect in this version']);
+});
+
+test('the sections of the monitor switch it on', () => {
+  const port = '[[online.ports]]\ndevice = "net_null0"\ncores = [1]\n';
+  const both = parseConfig(`[online.monitor.display]\n[online.monitor.log]\ninterval = 50\n${port}`, 'x.toml');
+  assert.equal(both.online?.monitor, {
+    display: { throughput: true, mempoolUsage: true, portStats: [], interval: 1000 },
+    log: { directory: './log/', interval: 50, portStats: ['rx'] },
+  });
+  assert.equal(both.notes, []);
+  const inline = parseConfig(`online.monitor.display.throughput = false\n${port}`, 'x.toml');
+  assert.is(inline.online?.monitor.display?.throughput, false);
+  assert.is(inline.online?.monitor.log, undefined);
 });
 
 test('all faults in one pass, in order of their lines', () => {
