@@ -14,8 +14,13 @@ import { ConnMeta, Rec } from './layout.ts';
 /** Bits of META that belong to a connection's identity: protocol and IP version. */
 const KEY_BITS = Meta.PROTO_MASK | Meta.IPV6;
 
+/** Most rows that `lookAhead` takes at a time. */
+export const ROWS_MAX = 256;
+/** Bytes of index and records beyond which `lookAhead` reads ahead: about what the L2 cache holds. */
+const L2_BYTES = 1 << 20;
+
 export interface ConnTable {
-  /** The record of row `p`'s connection, or 0. Sets `Pkt.DIR`. */
+  /** The record of row `p`'s connection, or 0. Sets `Pkt.DIR`. Takes `Pkt.CONN` as a guess: 0, or any record. */
   find(p: number): number;
   /**
    * A new record for row `p`, whose five-tuple must not be in the table, or 0 when it is full. With `reversed` the
@@ -30,8 +35,11 @@ export interface ConnTable {
   used(): number;
   /** One more than the highest record ever used, as a word index: records lie at stride, 2*stride, ... below it. */
   end(): number;
-  /** Reads what `find` and the tracker will read for these rows, so that the cache misses overlap. */
-  touch(rows: Int32Array, n: number): void;
+  /**
+   * Looks up rows[0..n-1] (at most {@link ROWS_MAX}) for the `find`s to come, and in a table larger than the cache reads
+   * what they and the tracker will read, so that the cache misses of a burst overlap.
+   */
+  lookAhead(rows: Int32Array, n: number): void;
   /** Reads what ending and removing record `c` will read, and returns it mixed. */
   touchRecord(c: number): number;
 }
@@ -50,10 +58,14 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   const { pkt, rec, addr6, maxConnections } = core;
   const { view } = core.memory;
   // A quarter full: one connection in eight then stands outside its own slot, at half full it is one in four, and each of
-  // those costs `touch` a misprediction and a miss of its own.
-  const slots = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 4)));
-  const mask = slots - 1;
-  const index = new Int32Array(slots * 2);
+  // those costs a misprediction.
+  const size = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 4)));
+  const mask = size - 1;
+  const last = size * 2 - 1;
+  const index = new Int32Array(size * 2);
+  /** Of the burst at hand: where each row's search starts, then its record. */
+  const slots = new Int32Array(ROWS_MAX);
+  const aheadFrom = Math.floor(L2_BYTES / (stride * 4 + 16));
   const free = new Int32Array(maxConnections);
   const sink = new Int32Array(1);
   // Plans keep what every packet needs in their first line and what many need in their second: both are read ahead.
@@ -72,34 +84,42 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     return difference === 0;
   }
 
-  function find(p: number): number {
-    const hash = pkt[p + Pkt.HASH];
+  /** Whether row `p` is of record `c`: then sets its direction. A record that is not in use has no protocol. */
+  function matches(c: number, p: number): boolean {
     const src = pkt[p + Pkt.SRC];
     const dst = pkt[p + Pkt.DST];
     const ports = pkt[p + Pkt.PORTS];
-    const turned = (ports << 16) | (ports >>> 16);
     const key = pkt[p + Pkt.META] & KEY_BITS;
-    let slot = hash & mask;
+    const a = rec[c + Rec.SRC];
+    const b = rec[c + Rec.DST];
+    const ends = rec[c + Rec.PORTS];
+    const forward = (a ^ src) | (b ^ dst) | (ends ^ ports);
+    const reverse = (a ^ dst) | (b ^ src) | (ends ^ ((ports << 16) | (ports >>> 16)));
+    if ((forward !== 0 && reverse !== 0) || (rec[c + Rec.META] & KEY_BITS) !== key) return false;
+    const dir = forward === 0 ? 0 : 1;
+    if ((key & Meta.IPV6) !== 0 && !sameAddresses(p, (c / stride) | 0, dir << 2)) return false;
+    pkt[p + Pkt.DIR] = dir;
+    return true;
+  }
+
+  function search(p: number): number {
+    const hash = pkt[p + Pkt.HASH];
+    let slot = (hash & mask) << 1;
     for (;;) {
-      const id = index[(slot << 1) + 1];
+      const id = index[slot + 1];
       if (id === 0) return 0;
-      if (index[slot << 1] === hash) {
+      if (index[slot] === hash) {
         const c = Math.imul(id, stride);
-        const a = rec[c + Rec.SRC];
-        const b = rec[c + Rec.DST];
-        const ends = rec[c + Rec.PORTS];
-        const forward = (a ^ src) | (b ^ dst) | (ends ^ ports);
-        const reverse = (a ^ dst) | (b ^ src) | (ends ^ turned);
-        if ((forward === 0 || reverse === 0) && (rec[c + Rec.META] & KEY_BITS) === key) {
-          const dir = forward === 0 ? 0 : 1;
-          if ((key & Meta.IPV6) === 0 || sameAddresses(p, id, dir << 2)) {
-            pkt[p + Pkt.DIR] = dir;
-            return c;
-          }
-        }
+        if (matches(c, p)) return c;
       }
-      slot = (slot + 1) & mask;
+      slot = (slot + 2) & last;
     }
+  }
+
+  function find(p: number): number {
+    // What `lookAhead` found may have ended since, or another connection may have its record: then it does not match.
+    const c = pkt[p + Pkt.CONN];
+    return c !== 0 && matches(c, p) ? c : search(p);
   }
 
   function insert(p: number, reversed: boolean): number {
@@ -126,10 +146,10 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       const at = id << 3;
       for (let i = 0; i < 8; i++) addr6[at + (i ^ (dir << 2))] = view.getInt32(l3 + 8 + (i << 2));
     }
-    let slot = hash & mask;
-    while (index[(slot << 1) + 1] !== 0) slot = (slot + 1) & mask;
-    index[slot << 1] = hash;
-    index[(slot << 1) + 1] = id;
+    let slot = (hash & mask) << 1;
+    while (index[slot + 1] !== 0) slot = (slot + 2) & last;
+    index[slot] = hash;
+    index[slot + 1] = id;
     pkt[p + Pkt.DIR] = dir;
     return c;
   }
@@ -165,28 +185,29 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     used = 0;
   }
 
-  function touch(rows: Int32Array, n: number): void {
+  function lookAhead(rows: Int32Array, n: number): void {
     let kept = 0;
-    for (let i = 0; i < n; i++) kept ^= index[(pkt[rows[i] + Pkt.HASH] & mask) << 1];
-    // The records that stand in their own slot; for others record 0, without a branch that nobody could predict.
     for (let i = 0; i < n; i++) {
-      const hash = pkt[rows[i] + Pkt.HASH];
-      const slot = (hash & mask) << 1;
-      const difference = index[slot] ^ hash;
-      const c = Math.imul(index[slot + 1] & ~((difference | -difference) >> 31), stride);
-      kept ^= rec[c] ^ rec[c + line2] ^ rec[c + line3];
+      const slot = (pkt[rows[i] + Pkt.HASH] & mask) << 1;
+      slots[i] = slot;
+      kept ^= index[slot];
     }
-    // Those that stand behind their slot. A misprediction here does not hold up the reads above: they are under way.
     for (let i = 0; i < n; i++) {
       const p = rows[i];
       const hash = pkt[p + Pkt.HASH];
-      let slot = hash & mask;
-      if (index[slot << 1] !== hash) {
-        while (index[(slot << 1) + 1] !== 0 && index[slot << 1] !== hash) slot = (slot + 1) & mask;
-        const c = Math.imul(index[(slot << 1) + 1], stride);
-        kept ^= rec[c] ^ rec[c + line2] ^ rec[c + line3];
-      }
-      if ((pkt[p + Pkt.META] & Meta.IPV6) !== 0) kept ^= addr6[index[(slot << 1) + 1] << 3];
+      let slot = slots[i];
+      while (index[slot] !== hash && index[slot + 1] !== 0) slot = (slot + 2) & last;
+      const id = index[slot + 1];
+      const c = Math.imul(id, stride);
+      pkt[p + Pkt.CONN] = c;
+      slots[i] = c;
+      if ((pkt[p + Pkt.META] & Meta.IPV6) !== 0) kept ^= addr6[id << 3];
+    }
+    // Nothing else in these loops: the fewer instructions between two reads, the more reads are under way at a time.
+    if (used > aheadFrom) {
+      for (let i = 0; i < n; i++) kept ^= rec[slots[i]];
+      for (let i = 0; i < n; i++) kept ^= rec[slots[i] + line2];
+      for (let i = 0; i < n; i++) kept ^= rec[slots[i] + line3];
     }
     // Stored, or the compiler would drop the reads.
     sink[0] = kept;
@@ -203,7 +224,7 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     clear,
     used: () => used,
     end: () => Math.imul(next, stride),
-    touch,
+    lookAhead,
     touchRecord,
   };
 }

@@ -18,7 +18,7 @@ import { type ConnTrackConfig, conntrackConfig } from './config.ts';
 import { createEviction } from './eviction.ts';
 import { Action, ConnMeta, EndReason, Rec } from './layout.ts';
 import { createStreams } from './streams.ts';
-import { createConnTable } from './table.ts';
+import { createConnTable, ROWS_MAX } from './table.ts';
 import { createTcpState, TcpEvent } from './tcp-state.ts';
 import { createTimerWheel } from './wheel.ts';
 
@@ -39,9 +39,6 @@ export interface ConnTracker {
   /** Records in use, tombstones included. */
   connections(): number;
 }
-
-/** Bytes of index and records beyond which `process` reads ahead: about what the L2 cache holds. */
-const L2_BYTES = 1 << 20;
 
 const STREAMING = Action.STREAM | Action.PARSE;
 const FINS = ConnMeta.FIN_ORIG | ConnMeta.FIN_RESP;
@@ -72,9 +69,9 @@ export function createConnTracker(
   const { pkt, pktF, rec, recF, clock, counters } = core;
   const { tracked, onL4FirstPacket, update, onL4EndHshk, onL4Terminated } = sub;
   const stride = sub.plan.recordWords;
-  const rows = new Int32Array(256);
+  const rows = new Int32Array(ROWS_MAX);
   const table = createConnTable(core, stride);
-  const { find, insert, remove, touch, used } = table;
+  const { find, insert, remove, lookAhead, used } = table;
   const tcp = createTcpState(core, config.tcp_reuse_timeout);
   const streams = createStreams(core, sub, parsers, config, drop);
   const streaming = streams !== undefined;
@@ -96,7 +93,6 @@ export function createConnTracker(
   });
   /** The time `due` compares deadlines with. */
   const times = new Float64Array(1);
-  const batchFrom = Math.floor(L2_BYTES / (stride * 4 + 16));
 
   /** Which of the four timeouts is in force: index into `ticks`. */
   function timeoutKind(c: number): number {
@@ -337,7 +333,7 @@ export function createConnTracker(
     rows,
     process(n) {
       counters[Counter.TRACKED_PACKETS] += n;
-      if (used() > batchFrom) touch(rows, n);
+      lookAhead(rows, n);
       for (let i = 0; i < n; i++) track(rows[i]);
     },
     checkInactive(now) {
