@@ -30,24 +30,31 @@ export interface ConnRecordJson extends FiveTupleJson {
 
 /** Holes remembered at a time, per direction. Of more only number and size are kept, and they count as never filled. */
 const HOLES = 2;
-const MOST_LETTERS = 16;
+/** Letters of the history that are kept, six a word of five bits each. */
+const MOST_LETTERS = 12;
+const LETTERS_A_WORD = 6;
+/** What the letters' numbers stand for, and where in `seen` the count of those kept begins. */
+const LETTERS = ' SHADFRTIQ^';
+const LETTER_COUNT = 24;
+/** Bits of `seen` for one direction: bit 0 says that `nextSeq` is known, the others which letters came. */
+const SEEN_BITS = 11;
 
 const TCP = 6;
 const FIN = 1;
 const SYN = 2;
 const RST = 4;
 const ACK = 16;
-/** Letters of the history, as character codes. */
-const A = 65;
-const D = 68;
-const F = 70;
-const H = 72;
-const I = 73;
-const Q = 81;
-const R = 82;
-const S = 83;
-const T = 84;
-const FLIPPED = 94;
+/** Letters of the history, by their place in LETTERS. */
+const S = 1;
+const H = 2;
+const A = 3;
+const D = 4;
+const F = 5;
+const R = 6;
+const T = 7;
+const I = 8;
+const Q = 9;
+const FLIPPED = 10;
 
 /**
  * A connection in numbers, per direction (index 0: from the originator, 1: from the responder).
@@ -74,24 +81,21 @@ export class ConnRecord {
   bytes = new Float64Array(2);
   /** Bytes of payload by the headers, retransmissions included. */
   payloadBytes = new Float64Array(2);
-  /** Longest time between two packets of either direction, in seconds. */
-  longestSilence = 0;
   packets = new Uint32Array(2);
   /** TCP: sequence number expected next. */
   nextSeq = new Uint32Array(2);
-  /** Letters of the history seen, by their low five bits; bit 0: `nextSeq` is known. */
-  seen = new Uint32Array(2);
+  /** Longest time between two packets of either direction, in microseconds; at most 71 minutes. */
+  silenceMicros: u32 = 0;
+  /** What was seen: SEEN_BITS for each direction, then the number of letters kept. */
+  seen: u32 = 0;
+  /** The history. */
+  letters = new Uint32Array(2);
 
-  // Touched by a few packets of each connection: the next line.
+  // Written at most once or twice; read where something is amiss, and at the end.
   /** Time of the second packet, 0 while there is none. */
   secondTime = 0;
-  /** The history, four letters a word. */
-  letters = new Uint32Array(4);
-  letterCount: u32 = 0;
   /** First sequence number seen. */
   baseSeq = new Uint32Array(2);
-
-  // Rarely touched.
   /** Packets whose headers promise more bytes than the frame had. */
   malformed = new Uint32Array(2);
   /** TCP segments from before the first sequence number seen: the capture began late, or order was lost. */
@@ -114,7 +118,8 @@ export class ConnRecord {
     this.packets[dir]++;
     this.bytes[dir] += pdu.ipLength;
     this.payloadBytes[dir] += length;
-    if (pdu.sinceLast > this.longestSilence) this.longestSilence = pdu.sinceLast;
+    const silence = pdu.sinceLast * 1e6 + 0.5;
+    if (silence >= this.silenceMicros + 1) this.silenceMicros = Math.min(silence, 0xffffffff) >>> 0;
     if (this.packets[0] + this.packets[1] === 2) this.secondTime = pdu.ts;
     if (pdu.malformed) this.malformed[dir]++;
     if (pdu.proto === TCP) {
@@ -122,14 +127,14 @@ export class ConnRecord {
       if (
         (pdu.flags & (FIN | SYN | RST)) === 0 &&
         pdu.seqNo === this.nextSeq[dir] &&
-        ((this.seen[dir] >>> (letter & 31)) & 1) !== 0
+        ((this.seen >>> (dir * SEEN_BITS + letter)) & 1) !== 0
       ) {
         this.nextSeq[dir] = (pdu.seqNo + length) >>> 0;
       } else {
         this.noteFlags(pdu);
         this.noteSequence(pdu);
       }
-    } else if (length > 0 && ((this.seen[dir] >>> (D & 31)) & 1) === 0) {
+    } else if (length > 0 && ((this.seen >>> (dir * SEEN_BITS + D)) & 1) === 0) {
       this.note(pdu, D);
     }
   }
@@ -137,20 +142,20 @@ export class ConnRecord {
   /** Adds a letter to the history, the first time it comes from this direction. */
   private note(pdu: L4Pdu, letter: number): void {
     const dir = pdu.dir;
-    const bit = 1 << (letter & 31);
-    if ((this.seen[dir] & bit) !== 0) return;
-    this.seen[dir] |= bit;
-    const at = this.letterCount;
-    if (at >= MOST_LETTERS) return;
-    const shown = letter === FLIPPED ? letter : letter + dir * 32;
-    this.letters[(at >> 2) & 3] |= shown << ((at & 3) * 8);
-    this.letterCount = at + 1;
+    const bit = 1 << (dir * SEEN_BITS + letter);
+    if ((this.seen & bit) !== 0) return;
+    const count = this.seen >>> LETTER_COUNT;
+    this.seen |= bit;
+    if (count >= MOST_LETTERS) return;
+    this.seen += 1 << LETTER_COUNT;
+    const place = count < LETTERS_A_WORD ? 0 : 1;
+    this.letters[place] |= (letter + dir * 16) << ((count - place * LETTERS_A_WORD) * 5);
   }
 
   private noteFlags(pdu: L4Pdu): void {
     const flags = pdu.flags;
     const length = pdu.payloadLength;
-    if (this.letterCount === 0 && pdu.dir === 1) this.note(pdu, FLIPPED);
+    if (this.seen === 0 && pdu.dir === 1) this.note(pdu, FLIPPED);
     if ((flags & SYN) !== 0) {
       if ((flags & (FIN | RST)) !== 0) this.note(pdu, Q);
       if ((flags & ACK) !== 0) this.note(pdu, H);
@@ -174,8 +179,9 @@ export class ConnRecord {
     const syn = (flags & SYN) !== 0 ? 1 : 0;
     const fin = (flags & FIN) !== 0 ? 1 : 0;
     const seq = (pdu.seqNo + syn) >>> 0;
-    if ((this.seen[dir] & 1) === 0) {
-      this.seen[dir] |= 1;
+    const known = 1 << (dir * SEEN_BITS);
+    if ((this.seen & known) === 0) {
+      this.seen |= known;
       this.baseSeq[dir] = seq;
       this.nextSeq[dir] = (seq + length + fin) >>> 0;
       return;
@@ -264,10 +270,20 @@ export class ConnRecord {
   get ended(): string {
     return this.lifespan.ended;
   }
+  /** Longest time between two packets of either direction, in seconds. */
+  get longestSilence(): number {
+    return this.silenceMicros / 1e6;
+  }
+  /** The letters of what happened, in order; the class comment says what they mean. */
   get history(): string {
     const letters = this.letters;
+    const count = this.seen >>> LETTER_COUNT;
     let text = '';
-    for (let i = 0; i < this.letterCount; i++) text += String.fromCharCode((letters[i >> 2] >>> ((i & 3) * 8)) & 0xff);
+    for (let i = 0; i < count; i++) {
+      const entry = (letters[i < LETTERS_A_WORD ? 0 : 1] >>> ((i % LETTERS_A_WORD) * 5)) & 31;
+      const letter = LETTERS[entry & 15];
+      text += entry < 16 ? letter : letter.toLowerCase();
+    }
     return text;
   }
 
@@ -309,7 +325,7 @@ export class ConnRecord {
       start: this.start,
       duration: this.duration,
       second_packet: this.secondTime === 0 ? null : this.secondTime,
-      longest_silence: Math.round(this.longestSilence * 1e6) / 1e6,
+      longest_silence: this.longestSilence,
       history: this.history,
       ended: this.ended,
       orig: this.end(0),
