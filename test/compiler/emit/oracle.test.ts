@@ -12,8 +12,19 @@ import type { TypedExpr, TypedProgram } from '../../../compiler/language/typed.t
 import { planProgram } from '../../../compiler/plan/plan.ts';
 import { Meta, Pkt } from '../../../runtime/packet/layout.ts';
 import { evaluate, evaluateAtEnd, type Facts, type FieldValue } from '../../support/interpreter.ts';
+import {
+  connections,
+  early,
+  ends,
+  expressions,
+  PSH,
+  packet,
+  perPacket,
+  programs,
+  SYN,
+} from '../support/arbitrary-connections.ts';
 import { loadModule } from '../support/load-module.ts';
-import { and, everything, matches, not, oneOf, or, program, proto, subscribe, within } from '../support/program.ts';
+import { program, subscribe } from '../support/program.ts';
 import {
   type Delivered,
   type Ends,
@@ -29,133 +40,6 @@ const SEED = Number(process.env.IRIS_SEED ?? Date.now() % 1_000_000);
 const RUNS = Number(process.env.IRIS_RUNS ?? 60);
 const CONNECTIONS = 40;
 const PARSERS = ['tls', 'http'];
-
-const SYN = 2;
-const PSH = 8;
-const PORTS = [22, 80, 443, 8080];
-const V4 = [0x0a000001, 0x0a000002, 0xc0a80001 | 0];
-const V6 = [
-  [0x20010db8, 0, 0, 1],
-  [0x20010db8, 0, 0, 2],
-  [0xfe800000 | 0, 0, 0, 7],
-];
-const HOSTS = ['a.example', 'www.youtube.com', 'b.test'];
-
-// Programs
-
-const port = fc.constantFrom(...PORTS);
-const side = fc.constantFrom('src', 'dst');
-const early: fc.Arbitrary<TypedExpr> = fc.oneof(
-  fc.constantFrom('tcp', 'udp', 'ipv4', 'ipv6').map(proto),
-  fc
-    .tuple(fc.constantFrom('tcp', 'udp'), side, fc.uniqueArray(port, { minLength: 1, maxLength: 4 }))
-    .map(([p, s, ports]) => within(`${p}.${s}_port`, ...ports)),
-  fc.tuple(fc.constantFrom('tcp', 'udp'), side).map(([p, s]) => within(`${p}.${s}_port`, [100, 9000])),
-  side.map((s) => within(`ipv4.${s}_addr`, [0x0a000000, 0x0affffff])),
-  side.map((s) => within(`ipv4.${s}_addr`, [0x0a000002, 0xc0a80001])),
-  side.map((s) => within(`ipv6.${s}_addr`, [0x20010db8n << 96n, (0x20010db9n << 96n) - 1n])),
-  side.map((s) => within(`ipv6.${s}_addr`, [(0x20010db8n << 96n) + 2n, (0xfe800000n << 96n) + 9n])),
-);
-const late: fc.Arbitrary<TypedExpr> = fc.oneof(
-  fc.constantFrom('tls', 'http').map(proto),
-  fc.uniqueArray(fc.constantFrom(...HOSTS), { minLength: 1, maxLength: 3 }).map((hosts) => oneOf('tls.sni', ...hosts)),
-  fc.constantFrom('(^|\\.)youtube\\.com$', '^a', 'e[a-x]+').map((pattern) => matches('tls.sni', pattern)),
-  fc.constantFrom(0x0301, 0x0303).map((version) => within('tls.version', version)),
-  fc.constant(within('tls.client_ciphers', 0x1301, [0xc000, 0xc0ff])),
-  fc
-    .uniqueArray(fc.constantFrom(...HOSTS), { minLength: 1, maxLength: 2 })
-    .map((hosts) => oneOf('http.host', ...hosts)),
-  fc.constantFrom('GET', 'POST').map((method) => oneOf('http.method', method)),
-);
-const perPacket: fc.Arbitrary<TypedExpr> = fc.oneof(
-  fc.constantFrom('tcp.syn', 'tcp.psh').map((flag) => within(flag, 1)),
-  fc.constant(within('ipv4.time_to_live', [60, 255])),
-);
-
-function expressions(leaf: fc.Arbitrary<TypedExpr>): fc.Arbitrary<TypedExpr> {
-  const { node } = fc.letrec<{ node: TypedExpr }>((tie) => ({
-    node: fc.oneof(
-      { depthSize: 'small' },
-      leaf,
-      fc.array(tie('node'), { minLength: 2, maxLength: 3 }).map((terms) => and(...terms)),
-      fc.array(tie('node'), { minLength: 2, maxLength: 3 }).map((terms) => or(...terms)),
-      tie('node').map(not),
-    ),
-  }));
-  return fc.oneof({ weight: 12, arbitrary: node }, { weight: 1, arbitrary: fc.constant(everything) });
-}
-
-const LEAVES: readonly { readonly level: Level; readonly leaf: fc.Arbitrary<TypedExpr> }[] = [
-  { level: 'L4FirstPacket', leaf: fc.oneof(early, perPacket) },
-  { level: 'L4EndHshk', leaf: early },
-  { level: 'InL4Conn', leaf: fc.oneof(early, late, perPacket) },
-  { level: 'L7OnDisc', leaf: fc.oneof(early, fc.constantFrom('tls', 'http').map(proto)) },
-  { level: 'L7EndHdrs', leaf: fc.oneof(early, late) },
-  { level: 'L4Terminated', leaf: fc.oneof(early, late) },
-];
-const subscription = fc.oneof(...LEAVES.map(({ level, leaf }) => expressions(leaf).map((when) => ({ level, when }))));
-function programs(minLength: number, maxLength: number): fc.Arbitrary<TypedProgram> {
-  return fc
-    .array(subscription, { minLength, maxLength })
-    .map((list) => program(...list.map(({ level, when }, i) => subscribe(`s${i}`, {}, [level], when))));
-}
-
-// Connections
-
-const ends: fc.Arbitrary<Ends> = fc
-  .record({
-    proto: fc.constantFrom(6 as const, 17 as const),
-    v6: fc.boolean(),
-    from: fc.nat(2),
-    to: fc.nat(2),
-    origPort: port,
-    respPort: port,
-  })
-  .map(({ proto: number, v6, from, to, origPort, respPort }) => {
-    const address = (i: number): readonly number[] => (v6 ? (V6[i] ?? []) : [V4[i] ?? 0]);
-    return { proto: number, v6, orig: address(from), resp: address(to), origPort, respPort };
-  });
-const packet: fc.Arbitrary<StubPacket> = fc.record({
-  dir: fc.constantFrom(0 as const, 1 as const),
-  flags: fc.constantFrom(0, SYN, PSH, SYN | PSH),
-  ttl: fc.constantFrom(1, 64, 128),
-});
-const session = fc.record({
-  sni: fc.option(fc.constantFrom(...HOSTS), { nil: undefined }),
-  version: fc.option(fc.constantFrom(0x0301, 0x0303, 0x0304), { nil: undefined }),
-  clientCiphers: fc.array(fc.constantFrom(0x1301, 0x1302, 0xc02b), { maxLength: 3 }),
-  host: fc.option(fc.constantFrom(...HOSTS), { nil: undefined }),
-  method: fc.constantFrom('GET', 'POST'),
-});
-const connections: fc.Arbitrary<StubConnection> = fc
-  .record({
-    ends,
-    packets: fc.array(packet, { minLength: 1, maxLength: 5 }),
-    handshake: fc.option(fc.nat(4), { nil: undefined }),
-    discovered: fc.option(fc.nat(4), { nil: undefined }),
-    protocol: fc.constantFrom(0, 1, 2),
-    sessions: fc.array(fc.tuple(fc.nat(4), session), { maxLength: 3 }),
-    tellsNone: fc.boolean(),
-  })
-  .map((raw) => {
-    const { packets } = raw;
-    const at = (n: number | undefined): number | undefined => (n === undefined ? undefined : n % packets.length);
-    const protocol = raw.ends.proto === 6 ? raw.protocol : 0;
-    const discoveredAt = at(raw.discovered);
-    const count = protocol === 1 ? 1 : 3;
-    const sessions =
-      protocol === 0 || discoveredAt === undefined
-        ? []
-        : raw.sessions
-            .slice(0, count)
-            .map(([n, values]) => ({
-              at: Math.max(discoveredAt, n % packets.length),
-              session: { proto: protocol, ...values },
-            }))
-            .sort((a, b) => a.at - b.at);
-    const handshakeAt = raw.ends.proto === 6 ? at(raw.handshake) : undefined;
-    return { ends: raw.ends, packets, handshakeAt, discoveredAt, protocol, sessions, tellsNone: raw.tellsNone };
-  });
 
 // The naive side
 
