@@ -37,6 +37,7 @@ interface Options {
   readonly runs: number;
   readonly scale: number;
   readonly seed: number;
+  readonly packets?: number;
   readonly subjects?: readonly Stage[];
   readonly floorStages?: boolean;
   readonly gc?: boolean;
@@ -122,7 +123,7 @@ async function main(options: Options): Promise<void> {
     'ns of CPU per packet, reading and all threads included, in a loop that includes warm-up; ratios to the first line\n',
   );
   const results = options.shapes.map((shape) => {
-    const capture = benchCapture(shape, options.scale, options.seed);
+    const capture = benchCapture(shape, options.scale, options.seed, options.packets);
     const { costs, samples } = measure(capture, subjects, options.runs);
     const size = `${capture.packets} packets, ${capture.connections} connections, ${Math.round(capture.bytes / 1e6)} MB`;
     say(printTable(`${shape}: ${size}, ${options.runs} runs, load average ${loadavg()[0]?.toFixed(2)}`, costs));
@@ -140,6 +141,7 @@ const program = new Command('bench')
   .option('--runs <n>', 'runs of each subject', whole, 5)
   .option('--scale <factor>', 'size of the captures; below 1, warm-up weighs more', whole, 1)
   .option('--seed <n>', 'of the captures', whole, 1)
+  .option('--packets <n>', 'end the captures after so many packets; more let warm-up weigh less', whole)
   .option('--floor-stages', 'also the stages of the floor')
   .option('--gc', 'what the garbage collector did, and the longest burst (costs a little)')
   .option('--json', 'print everything as JSON');
