@@ -18,6 +18,14 @@ export { HttpTransaction } from './protocols/http/transaction.ts';
 export { QuicStream } from './protocols/quic/stream.ts';
 export { SshHandshake } from './protocols/ssh/handshake.ts';
 export { TlsHandshake } from './protocols/tls/handshake.ts';
+// Metrics of user code.
+export {
+  type CounterMetric,
+  counter,
+  type GaugeMetric,
+  gauge,
+  type MetricOptions,
+} from './stats/metrics.ts';
 export { type Column, type ColumnView, columnView, keep } from './subscription/column-view.ts';
 export type {
   Actions,

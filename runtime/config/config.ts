@@ -50,6 +50,8 @@ export interface Config {
         readonly mtu: number;
         readonly dpdkArgs: readonly string[];
         readonly monitor: MonitorConfig;
+        /** Absent without its section. */
+        readonly prometheus: { readonly port: number; readonly address: string } | undefined;
         readonly ports: readonly PortConfig[];
       }
     | undefined;
@@ -180,6 +182,9 @@ function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report
             mtu: get('online.mtu'),
             dpdkArgs: get('online.dpdk_supl_args'),
             monitor: readMonitor(get, (section) => entries.has(section)),
+            prometheus: entries.has('online.prometheus')
+              ? { port: get('online.prometheus.port'), address: get('online.prometheus.address') }
+              : undefined,
             ports,
           },
     conntrack: readConntrack(get),

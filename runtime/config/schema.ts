@@ -167,8 +167,12 @@ export const SCHEMA = {
     min: 1,
     max: 65_535,
     required: true,
-    inert: true,
-    doc: 'TCP port of the metrics endpoint.',
+    doc: 'TCP port of the metrics endpoint, http://…/metrics. The section [online.prometheus] switches it on.',
+  },
+  'online.prometheus.address': {
+    type: 'string',
+    default: '0.0.0.0',
+    doc: 'Address to listen on; 127.0.0.1 for this machine only.',
   },
 
   'conntrack.max_connections': {

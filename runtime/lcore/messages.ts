@@ -1,6 +1,7 @@
 /** What the main thread and its workers tell each other. Packets, connections and sessions never cross. */
 import type { ConnTrackConfig } from '../conntrack/config.ts';
 import { type ExitCode, IrisError } from '../errors.ts';
+import type { MetricInfo } from '../stats/metrics.ts';
 import type { WorkerPlan } from './ports.ts';
 
 /** A worker's task, its `workerData`. */
@@ -57,6 +58,8 @@ export type WorkerMessage =
   | { readonly kind: 'ready' }
   /** Whole lines, each with its newline. */
   | { readonly kind: 'lines'; readonly text: string }
+  /** A metric of user code, whose value lies in the worker's shared array. */
+  | { readonly kind: 'metric'; readonly metric: MetricInfo; readonly values: SharedArrayBuffer }
   /** Text for the standard error. */
   | { readonly kind: 'report'; readonly text: string }
   | { readonly kind: 'done'; readonly result: WorkerResult }

@@ -17,6 +17,8 @@ import { ExitCode, InputError } from '../errors.ts';
 import { loadDpdk } from '../source/dpdk.ts';
 import { COUNTERS_BYTES, createCounters } from '../stats/counters.ts';
 import { liveBuffer } from '../stats/live.ts';
+import type { MetricInfo } from '../stats/metrics.ts';
+import { exposition } from '../stats/prometheus.ts';
 import { sampleCore } from '../stats/sample.ts';
 import { coreList } from './machine.ts';
 import {
@@ -29,6 +31,7 @@ import {
   type WorkerResult,
   type WorkerTask,
 } from './messages.ts';
+import { type MetricsServer, serveMetrics } from './metrics-server.ts';
 import { createMonitor } from './monitor.ts';
 import { onlineSummary, onlineSummaryJson } from './online-summary.ts';
 import { acknowledge } from './outbox.ts';
@@ -75,11 +78,18 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       screen,
       quiet: settings.quiet,
     });
+    let metrics: MetricsServer | undefined;
     try {
       await crew.ready;
       const started = performance.now();
       for (const note of [...live.notes, ...live.start()]) screen.say('note', note);
       monitor.start();
+      const { prometheus } = config.online ?? {};
+      if (prometheus !== undefined) {
+        const info = { program: plan.source, plan: plan.hash, compiler: plan.compiler };
+        const user = () => crew.workers.map((worker, i) => ({ ...worker, core: live.workers[i]?.core ?? i }));
+        metrics = await serveMetrics(prometheus, () => exposition(monitor.sample(), user(), info));
+      }
       crew.enter(Phase.RUN);
       if (!settings.quiet) for (const text of receiving(live)) screen.say('start', text);
       const stopped = await untilTheEnd(crew, config, stop, sink);
@@ -100,6 +110,7 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       crew.enter(Phase.STOP);
       await crew.gone;
       monitor.stop();
+      metrics?.close();
       for (const fault of live.close()) screen.say('note', fault);
     }
   } finally {
@@ -126,6 +137,9 @@ function outputOf({ out }: RunSettings): { readonly isTTY?: boolean } {
 export interface WorkerState {
   readonly counters: Float64Array;
   readonly live: Float64Array;
+  /** Of user code; their values lie in `values`. */
+  readonly metrics: MetricInfo[];
+  values: Float64Array;
   result: WorkerResult | undefined;
 }
 
@@ -171,6 +185,8 @@ function createCrew(
     const state: WorkerState = {
       counters: createCounters(counters),
       live: new Float64Array(shared),
+      metrics: [],
+      values: new Float64Array(),
       result: undefined,
     };
     const task: WorkerTask = {
@@ -196,6 +212,10 @@ function createCrew(
             fail(faultOf(error));
           }
           acknowledge(control, plan.id, message.text.length);
+          break;
+        case 'metric':
+          state.metrics.push(message.metric);
+          state.values = new Float64Array(message.values);
           break;
         case 'report':
           screen.say('report', message.text);

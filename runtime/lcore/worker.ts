@@ -13,6 +13,7 @@ import { loadDpdk } from '../source/dpdk.ts';
 import { attachMemory, openDpdkPort } from '../source/dpdk-port.ts';
 import { createCounters } from '../stats/counters.ts';
 import { createLivePublisher } from '../stats/live.ts';
+import { shareMetrics } from '../stats/metrics.ts';
 import { Control, faultOf, Phase, type WorkerMessage, type WorkerResult, type WorkerTask } from './messages.ts';
 import { createOutbox } from './outbox.ts';
 import { createQueueSource } from './queue-source.ts';
@@ -28,6 +29,7 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   addon.threadPin(plan.core);
   addon.threadRegister();
   const app = await loadApp(task.program);
+  shareMetrics((metric, values) => send({ kind: 'metric', metric, values }));
   const outbox = createOutbox({ postMessage: send }, control, plan.id);
   const report = (text: string) => send({ kind: 'report', text });
   const clock = new Int32Array(2);

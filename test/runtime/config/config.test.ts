@@ -72,6 +72,7 @@ init_data = true
     mtu: 9000,
     dpdkArgs: ['--log-level=debug'],
     monitor: { display: undefined, log: undefined },
+    prometheus: undefined,
     ports: [
       { device: { kind: 'pci', address: '0000:3b:00.1' }, cores: [2, 3] },
       {

@@ -206,9 +206,9 @@ ported('what a device cannot do is refused in one sentence', () => {
 });
 
 ported('keys without effect are said', () => {
-  const config = configure([['net_null0', [core]]], 'duration = 0.1\n[online.prometheus]\nport = 9000');
+  const config = configure([['net_null0', [core]]], 'duration = 0.1\n[offline]\nmtu = 1500');
   const { status, err } = run(['--config', config]);
   assert.is(status, 0, err);
-  assert.match(err, /^note: online\.prometheus\.port: no effect in this version$/m);
+  assert.match(err, /^note: offline\.mtu: no effect in this version$/m);
 });
 test.run();
