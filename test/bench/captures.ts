@@ -19,11 +19,11 @@ export interface BenchCapture {
 const FOLDER = join(tmpdir(), 'iris-bench');
 
 /**
- * The capture of `shape`, made now unless an equal one is there. A change of the generator makes a new one. `packets`
+ * The capture of `shape`, made now unless an equal one is there. A change of the generator makes a new one. `limit`
  * replaces the shape's limit: the same connections live longer or shorter.
  */
-export function benchCapture(shape: Shape, scale: number, seed: number, packets?: number): BenchCapture {
-  const options = shapeOptions(shape, scale, packets === undefined ? { seed } : { seed, packets });
+export function benchCapture(shape: Shape, scale: number, seed: number, limit?: number): BenchCapture {
+  const options = shapeOptions(shape, scale, limit === undefined ? { seed } : { seed, packets: limit });
   const hash = createHash('sha256').update(JSON.stringify(options));
   const generator = fileURLToPath(new URL('../traffic/', import.meta.url));
   for (const name of readdirSync(generator).sort()) {
