@@ -1,4 +1,5 @@
 /** One worker's core: the memory that its generated module, its tracker and its decoder share. */
+import { Clock } from './clock.ts';
 import { L4Pdu } from './conntrack/l4-pdu.ts';
 import type { EngineCore } from './conntrack/tracker.ts';
 import { FiveTuple } from './datatypes/five-tuple.ts';
@@ -16,7 +17,7 @@ export interface CoreOptions {
   readonly maxConnections: number;
   readonly emit: Core['emit'];
   readonly userError: Core['userError'];
-  /** `core.clock`, where it must exist before the core (an emitter stamps lines with it). Two words. */
+  /** `core.clock`, where it must exist before the core (lines are stamped with it): `Clock.WORDS` words. */
   readonly clock?: Int32Array;
   /** Where to count; own counters by default. */
   readonly counters?: Counters;
@@ -48,7 +49,7 @@ export function createCore(options: CoreOptions): EngineCore {
     pktF,
     rec,
     recF,
-    clock: options.clock ?? new Int32Array(2),
+    clock: options.clock ?? new Int32Array(Clock.WORDS),
     maxConnections,
     pdu: new L4Pdu({ memory, pkt, pktF, recF }),
     fiveTuple: new FiveTuple({ rec, addr6 }, plan.recordWords),

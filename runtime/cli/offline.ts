@@ -1,15 +1,18 @@
 /** A run over a capture, on the thread that was asked: source, core and sink put together, and every way of ending. */
 import { randomInt } from 'node:crypto';
+import { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { EngineCore } from '../conntrack/tracker.ts';
 import { createCore } from '../core.ts';
 import { createEmitter } from '../dispatch/emit.ts';
+import { createLineOrder, type LineOrder } from '../dispatch/line-order.ts';
 import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
 import { createUserErrors } from '../dispatch/user-errors.ts';
 import { ExitCode } from '../errors.ts';
 import type { RunSettings } from '../lcore/online.ts';
 import { startProgress } from '../lcore/progress.ts';
 import { rxLoop } from '../lcore/rx-loop.ts';
+import { Pkt } from '../packet/layout.ts';
 import { parsersFor } from '../protocols/registry.ts';
 import { type CaptureSource, openCapture } from '../source/capture.ts';
 import type { PacketSource } from '../source/contract.ts';
@@ -32,8 +35,9 @@ export async function runOffline(
   const app = await loadApp(program);
   const capture = openCapture(pcap, { slabBytes: config.conntrack.max_out_of_order_bytes });
   const sink = openLineSink(settings.out);
-  const clock = new Int32Array(2);
-  const { emit, delivered } = createEmitter(clock, sink.write, app.plan.subscriptions);
+  const clock = new Int32Array(Clock.WORDS);
+  const order = createLineOrder(clock, { entry: ({ text }) => sink.write(text), passed() {} });
+  const { emit, delivered } = createEmitter(clock, order.add, app.plan.subscriptions);
   const errors = createUserErrors({
     strict: settings.strict,
     report: (text) => process.stderr.write(text),
@@ -60,11 +64,12 @@ export async function runOffline(
   try {
     await rxLoop({
       core,
-      source: pcap === '-' ? flushing(capture, sink) : capture,
+      source: pcap === '-' ? flushing(capture, sink, order) : capture,
       sub: app.create(core),
       parsers: parsersFor(app.plan.parsers),
       config: conntrack,
       seed: randomInt(2 ** 31),
+      order,
       stopped: () => stop.signal !== undefined || sink.closedByReader,
     });
     sink.flush();
@@ -78,6 +83,7 @@ export async function runOffline(
     capture.close();
   }
   try {
+    order.end();
     sink.close();
   } catch (error) {
     fault ??= error;
@@ -110,17 +116,28 @@ function toTerminal({ out }: RunSettings): boolean {
   return (out === undefined || out === '-') && process.stdout.isTTY === true;
 }
 
-/** A pipe may be silent for long: lines are handed on before it is read again. */
-function flushing(capture: CaptureSource, sink: LineSink): PacketSource {
+/** Packets of a pipe that are no older come from a capture under way; in seconds. */
+const UNDER_WAY = 5;
+
+/**
+ * A pipe may be silent for long: lines are handed on before it is read again. Those of a capture under way do not wait
+ * for their order either.
+ */
+function flushing(capture: CaptureSource, sink: LineSink, order: LineOrder): PacketSource {
   let short = false;
+  let seconds = 0;
   return {
     memory: capture.memory,
     live: capture.live,
     stats: capture.stats,
     poll(pkt, max) {
-      if (short) sink.flush();
+      if (short) {
+        if (Math.abs(Date.now() / 1000 - seconds) < UNDER_WAY) order.release(seconds + 1);
+        sink.flush();
+      }
       const n = capture.poll(pkt, max);
       short = n < max;
+      if (n > 0) seconds = pkt[((n - 1) << Pkt.SHIFT) + Pkt.SEC] >>> 0;
       return n;
     },
     close: capture.close,

@@ -6,6 +6,7 @@
  * hole is waited for until the stream holds too many cells, the slab is full, or its time is up: then it is skipped,
  * and the next piece says how many bytes were lost.
  */
+import { setClock } from '../clock.ts';
 import { Meta, Pkt, TcpFlag } from '../packet/layout.ts';
 import { Counter } from '../stats/counters.ts';
 import type { ConnTrackConfig } from './config.ts';
@@ -273,9 +274,7 @@ export function createReassembler(core: EngineCore, config: ConnTrackConfig, opt
     const deadline = ssF[(d + Dir.SINCE) >> 1] + timeout;
     if (now <= deadline) return;
     counters[Counter.REASSEMBLY_TIMEOUTS]++;
-    const whole = Math.floor(deadline);
-    clock[0] = whole | 0;
-    clock[1] = Math.round((deadline - whole) * 1e9);
+    setClock(clock, deadline);
     if (skipHole(c, s, dir)) expire(c, s, dir, now);
   }
 

@@ -2,6 +2,7 @@
  * The streams of one core: which connections have one, the pool of their states, and where their pieces go. A state is
  * taken when the first payload comes and given back as soon as neither STREAM nor PARSE is in force.
  */
+import { Clock } from '../clock.ts';
 import { fragmentSlab } from '../packet/fragments.ts';
 import { Meta, Pkt } from '../packet/layout.ts';
 import { IpProto } from '../packet/transport.ts';
@@ -41,7 +42,7 @@ export function createStreams(
   config: ConnTrackConfig,
   unwanted: (c: number) => void,
 ): Streams | undefined {
-  const { pkt, rec, memory, counters } = core;
+  const { pkt, rec, memory, clock, counters } = core;
   const { onL4Stream } = sub;
   if (onL4Stream === undefined && sub.onL7OnDisc === undefined && sub.onL7EndHdrs === undefined) return undefined;
 
@@ -175,6 +176,7 @@ export function createStreams(
         ss[d + Dir.FLAGS] &= ~DirFlag.QUEUED;
         if (!open) continue;
         const c = ss[s + Stream.CONN];
+        clock[Clock.GROUP]++;
         reassembler.expire(c, s, dir, now);
         settle(c);
       }

@@ -9,6 +9,7 @@
  * a late packet does, the connection ends at its deadline, and `core.clock` says so; results therefore depend neither
  * on the resolution of timers nor on the number of cores.
  */
+import { Clock, microseconds, setClock } from '../clock.ts';
 import { Meta, Pkt, TcpFlag } from '../packet/layout.ts';
 import { IpProto } from '../packet/transport.ts';
 import type { ParserFactory } from '../protocols/contract.ts';
@@ -34,8 +35,11 @@ export interface ConnTracker {
   process(n: number): void;
   /** Ends what was silent too long at `now` (seconds since 1970). */
   checkInactive(now: number): void;
-  /** The run ends at `now`: ends every connection, those past their deadline by timeout. */
-  drain(now: number): void;
+  /**
+   * The run ends at `now`: ends every connection, those past their deadline by timeout. With `next`, which is called when
+   * those have ended, the others end in the order of their last packets.
+   */
+  drain(now: number, next?: () => void): void;
   /** Records in use, tombstones included. */
   connections(): number;
 }
@@ -107,17 +111,9 @@ export function createConnTracker(
     return kind === 1 ? inactive : kind === 0 ? establish : kind === 2 ? closed : udp;
   }
 
-  /** To the nearest microsecond: a double of today's dates holds no more, and its noise would show in every line. */
-  function setClock(seconds: number): void {
-    const whole = Math.floor(seconds);
-    const micros = Math.round((seconds - whole) * 1e6);
-    clock[0] = (micros === 1e6 ? whole + 1 : whole) | 0;
-    clock[1] = micros === 1e6 ? 0 : micros * 1000;
-  }
-
   function setClockTo(p: number): void {
-    clock[0] = pkt[p + Pkt.SEC];
-    clock[1] = pkt[p + Pkt.NSEC];
+    clock[Clock.SEC] = pkt[p + Pkt.SEC];
+    clock[Clock.NSEC] = pkt[p + Pkt.NSEC];
   }
 
   /** What still runs of a connection is ended and the plan lets go of it. The record stays. */
@@ -152,9 +148,38 @@ export function createConnTracker(
     if ((rec[c + Rec.META] & ConnMeta.ENDED) !== 0) return;
     const kind = timeoutKind(c);
     const deadline = recF[(c + Rec.LAST) >> 1] + timeoutOf(c);
+    if (clock[Clock.GROUP] !== 0) clock[Clock.GROUP]++;
     if (streaming) streams.expireHoles(c, deadline);
-    setClock(deadline);
+    setClock(clock, deadline);
     finish(c, kind === 0 ? EndReason.ESTABLISH_TIMEOUT : EndReason.INACTIVITY_TIMEOUT);
+  }
+
+  /** Ends record `c` because the run ends. */
+  function finishDrained(c: number): void {
+    clock[Clock.GROUP]++;
+    setClock(clock, recF[(c + Rec.LAST) >> 1]);
+    finish(c, EndReason.DRAIN);
+  }
+
+  /** The `n` records that live, by the time of their last packet: time and place in one double sort fastest. */
+  function byLastPacket(n: number): Int32Array {
+    const live = new Int32Array(n);
+    const keys = new Float64Array(n);
+    let first = Number.POSITIVE_INFINITY;
+    for (let c = stride, i = 0; c < table.end(); c += stride) {
+      if ((rec[c + Rec.META] & (ConnMeta.USED | ConnMeta.ENDED)) !== ConnMeta.USED) continue;
+      live[i] = c;
+      keys[i] = microseconds(recF[(c + Rec.LAST) >> 1]);
+      first = Math.min(first, keys[i++]);
+    }
+    // Timeouts of up to an hour and a million live records fit; beyond, the slow way.
+    const span = keys.reduce((most, key) => Math.max(most, key), 0) - first + 1;
+    if (span * n > Number.MAX_SAFE_INTEGER) {
+      return live.sort((a, b) => recF[(a + Rec.LAST) >> 1] - recF[(b + Rec.LAST) >> 1]);
+    }
+    for (let i = 0; i < n; i++) keys[i] = (keys[i] - first) * n + i;
+    keys.sort();
+    return Int32Array.from(keys, (key) => live[key % n]);
   }
 
   /** Ends record `c` by timeout, or forgets its tombstone. */
@@ -273,8 +298,9 @@ export function createConnTracker(
   }
 
   function track(p: number): void {
-    clock[0] = pkt[p + Pkt.SEC];
-    clock[1] = pkt[p + Pkt.NSEC];
+    clock[Clock.SEC] = pkt[p + Pkt.SEC];
+    clock[Clock.NSEC] = pkt[p + Pkt.NSEC];
+    clock[Clock.ROW] = p;
     const flags = pkt[p + Pkt.META] >>> Meta.TCP_FLAGS_SHIFT;
     const isTcp = (pkt[p + Pkt.META] & Meta.PROTO_MASK) === IpProto.TCP;
     let c = find(p);
@@ -338,22 +364,29 @@ export function createConnTracker(
     },
     checkInactive(now) {
       times[0] = now;
+      clock[Clock.GROUP] = 1;
       if (streaming) streams.checkTimeouts(now);
       wheel.advance(now);
+      clock[Clock.GROUP] = 0;
     },
-    drain(now) {
+    drain(now, next) {
       times[0] = now;
+      clock[Clock.GROUP] = 1;
       if (streaming) streams.checkTimeouts(now);
+      let live = 0;
       for (let c = stride; c < table.end(); c += stride) {
         if ((rec[c + Rec.META] & ConnMeta.USED) === 0) continue;
-        if (now > recF[(c + Rec.LAST) >> 1] + timeoutOf(c)) {
-          finishInactive(c);
-        } else if ((rec[c + Rec.META] & ConnMeta.ENDED) === 0) {
-          setClock(recF[(c + Rec.LAST) >> 1]);
-          finish(c, EndReason.DRAIN);
-        }
+        if (now > recF[(c + Rec.LAST) >> 1] + timeoutOf(c)) finishInactive(c);
+        else if ((rec[c + Rec.META] & ConnMeta.ENDED) !== 0) continue;
+        else if (next === undefined) finishDrained(c);
+        else live++;
+      }
+      if (next !== undefined) {
+        next();
+        for (const c of byLastPacket(live)) finishDrained(c);
       }
       table.clear();
+      clock[Clock.GROUP] = 0;
     },
     connections: used,
   };

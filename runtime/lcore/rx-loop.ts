@@ -1,11 +1,16 @@
 /**
  * The story of one core, top to bottom: poll a burst, decode it, filter it, track its connections, look after the timers;
  * at the end of the input, or when told to stop, end every connection.
+ *
+ * Timers run whenever packet time enters a new tick, before the packet that does so: what is delivered, and in which
+ * order, depends neither on where bursts end nor on how many cores share the packets.
  */
-import type { ConnTrackConfig } from '../conntrack/config.ts';
+import { Clock } from '../clock.ts';
+import { type ConnTrackConfig, conntrackConfig } from '../conntrack/config.ts';
 import { createConnTracker, type EngineCore } from '../conntrack/tracker.ts';
+import type { LineOrder } from '../dispatch/line-order.ts';
 import { InputError } from '../errors.ts';
-import { createDecoder } from '../packet/decode.ts';
+import { createDecoder, type Share } from '../packet/decode.ts';
 import { createBurstFilter } from '../packet/filter.ts';
 import { createFragmentTable, fragmentSlab } from '../packet/fragments.ts';
 import { Burst, Pkt } from '../packet/layout.ts';
@@ -23,6 +28,10 @@ export interface RxLoopOptions {
   readonly config?: Partial<ConnTrackConfig>;
   /** Secret of the run for the hash of five-tuples. Workers of a run share it. */
   readonly seed: number;
+  /** Which of the packets are this core's; all by default. */
+  readonly share?: Share;
+  /** The core's lines, to be told of the progress of time. */
+  readonly order?: LineOrder;
   /** Asked between rounds: true ends the run as the end of the input would. */
   readonly stopped?: () => boolean;
 }
@@ -30,38 +39,111 @@ export interface RxLoopOptions {
 /** Bursts between two turns of the event loop, where signals and messages come in: about 16,000 packets. */
 const ROUND = 256;
 
+/** Words of the loop's times, in seconds since 1970. */
+const enum Time {
+  /** The tick at hand begins here, what goes back a little included, */
+  EARLIEST = 0,
+  /** and ends before this. */
+  NEXT = 1,
+  /** The latest packet. */
+  LATEST = 2,
+}
+
+/** Ticks that an end may be noticed after its time: the rounding of its last packet's time and of the timeout. */
+const LATE_TICKS = 2;
+/** Ticks that time may go back before timers follow it: captures strung together. */
+const BACK_TICKS = 10;
+/** Frames within one tick after which lines do not wait for the next. */
+const MANY_FRAMES = 1 << 18;
+
 /**
  * Runs a core until its input ends or it is told to stop; its connections have all ended then. If the source fails
  * (`InputError`), what came before was processed and ended the same way, and the error is thrown.
  */
 export async function rxLoop(options: RxLoopOptions): Promise<void> {
-  const { core, source, sub, seed, stopped } = options;
-  const { pkt, pktF, counters } = core;
+  const { core, source, sub, seed, share, order, stopped } = options;
+  const { pkt, pktF, clock, counters } = core;
+  const { timeout_resolution } = conntrackConfig(options.config);
   const fragments = createFragmentTable(core.memory, pkt, pktF, counters, fragmentSlab(core.memory));
-  const decode = createDecoder(core.memory, pkt, pktF, { seed, counters, fragments });
+  const decode = createDecoder(core.memory, pkt, pktF, {
+    seed,
+    counters,
+    fragments,
+    ...(share === undefined ? {} : { share }),
+  });
   const tracker = createConnTracker(core, sub, options.parsers, options.config);
   const filter = createBurstFilter(core, sub, tracker.rows, counters);
-  let now = 0;
+  const times = Float64Array.of(Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, 0);
+  let frames = 0;
+  let framesAtTick = 0;
+
+  /** The first of rows `from` to `to` - 1 that enters another tick; `to` when none does. */
+  function tickAt(from: number, to: number): number {
+    for (let i = from; i < to; i++) {
+      const time = pktF[((i << Pkt.SHIFT) + Pkt.TS) >> 1];
+      if (time >= times[Time.NEXT] || time < times[Time.EARLIEST]) return i;
+    }
+    return to;
+  }
+
+  /** Time is `now`, before row `row` of the burst is looked at. */
+  function tick(now: number, row: number): void {
+    const number = Math.floor(now / timeout_resolution);
+    times[Time.NEXT] = Math.max((number + 1) * timeout_resolution, now + timeout_resolution * 1e-3);
+    times[Time.EARLIEST] = times[Time.NEXT] - BACK_TICKS * timeout_resolution;
+    framesAtTick = frames + row;
+    clock[Clock.ROW] = row << Pkt.SHIFT;
+    tracker.checkInactive(now);
+    order?.release((number - LATE_TICKS) * timeout_resolution);
+  }
+
+  /** A burst of `n` rows, cut where ticks begin. */
+  function burst(n: number): void {
+    decode(n);
+    order?.burst(frames);
+    for (let from = 0; from < n; ) {
+      const to = tickAt(from, n);
+      if (to > from) {
+        const wanted = filter(to, from);
+        if (wanted > 0) tracker.process(wanted);
+      }
+      if (to < n) tick(pktF[((to << Pkt.SHIFT) + Pkt.TS) >> 1], to);
+      from = to;
+    }
+    frames += n;
+    times[Time.LATEST] = pktF[(((n - 1) << Pkt.SHIFT) + Pkt.TS) >> 1];
+    if (frames - framesAtTick > MANY_FRAMES) {
+      framesAtTick = frames;
+      order?.release(times[Time.NEXT]);
+    }
+  }
+
+  /** Nothing came: connections of a silent port end, too. */
+  function idle(): void {
+    times[Time.LATEST] = Date.now() / 1000;
+    if (times[Time.LATEST] < times[Time.NEXT]) return;
+    order?.burst(frames);
+    tick(times[Time.LATEST], 0);
+  }
 
   /** Some bursts; false at the end of the input. */
   function round(): boolean {
-    for (let burst = 0; burst < ROUND; burst++) {
+    for (let i = 0; i < ROUND; i++) {
       const n = source.poll(pkt, Burst.MAX);
       if (n === END_OF_INPUT) return false;
-      if (n > 0) {
-        decode(n);
-        const wanted = filter(n);
-        if (wanted > 0) tracker.process(wanted);
-        now = pktF[(((n - 1) << Pkt.SHIFT) + Pkt.TS) >> 1];
-      } else if (source.live) {
-        // Connections of a silent port end, too.
-        now = Date.now() / 1000;
-      }
-      tracker.checkInactive(now);
+      if (n > 0) burst(n);
+      else if (source.live) idle();
       // A capture that comes through a pipe may let us wait: a signal must not have to wait as long.
       if (n < Burst.MAX && !source.live) break;
     }
     return true;
+  }
+
+  function drain(): void {
+    order?.burst(frames);
+    clock[Clock.ROW] = 0;
+    tracker.drain(times[Time.LATEST], order?.drain);
+    order?.end();
   }
 
   try {
@@ -70,10 +152,10 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
       if (stopped?.() === true) break;
     }
   } catch (error) {
-    if (error instanceof InputError) tracker.drain(now);
+    if (error instanceof InputError) drain();
     throw error;
   }
-  tracker.drain(now);
+  drain();
 }
 
 function nextTurn(): Promise<void> {

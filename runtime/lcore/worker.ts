@@ -5,8 +5,10 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadApp } from '../cli/load-app.ts';
+import { Clock } from '../clock.ts';
 import { createCore } from '../core.ts';
 import { createEmitter } from '../dispatch/emit.ts';
+import { createLineOrder } from '../dispatch/line-order.ts';
 import { createUserErrors } from '../dispatch/user-errors.ts';
 import { parsersFor } from '../protocols/registry.ts';
 import { loadDpdk } from '../source/dpdk.ts';
@@ -32,8 +34,9 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   shareMetrics((metric, values) => send({ kind: 'metric', metric, values }));
   const outbox = createOutbox({ postMessage: send }, control, plan.id);
   const report = (text: string) => send({ kind: 'report', text });
-  const clock = new Int32Array(2);
-  const emitter = createEmitter(clock, outbox.write, app.plan.subscriptions);
+  const clock = new Int32Array(Clock.WORDS);
+  const order = createLineOrder(clock, { entry: ({ text }) => outbox.write(text), passed() {} });
+  const emitter = createEmitter(clock, order.add, app.plan.subscriptions);
   const describe = (c: number) => core.fiveTuple.at(c).toString();
   const userErrors = createUserErrors({ strict: task.strict, report, describe });
   const memory = attachMemory(addon, plan.memory);
@@ -69,8 +72,9 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   send({ kind: 'ready' });
   Atomics.wait(control, Control.PHASE, Phase.SETUP);
   try {
-    await rxLoop({ core, source, sub, parsers, config: conntrack, seed: task.seed });
+    await rxLoop({ core, source, sub, parsers, config: conntrack, seed: task.seed, order });
   } finally {
+    order.end();
     outbox.flush();
     source.close();
     publish();

@@ -15,10 +15,21 @@ import { createTransportReader, IpProto } from './transport.ts';
 export interface DecoderOptions {
   /** Secret of the run that seeds the hash; all workers of a run must use the same one. Default 0. */
   readonly seed?: number;
+  /**
+   * Cores that read the same packets each keep a part of them, by the five-tuple: number `index` of `count`. The rows of
+   * the others are marked `Meta.FOREIGN`; nothing is counted of them. Every core puts all fragments together, so that
+   * a datagram goes by its five-tuple, too.
+   */
+  readonly share?: Share;
   /** Where to count; own counters by default. */
   readonly counters?: Counters;
   /** Puts fragments together; without it fragments are counted and belong to no connection. */
   readonly fragments?: FragmentTable;
+}
+
+export interface Share {
+  readonly index: number;
+  readonly count: number;
 }
 
 /** Fills the decoder's words of rows 0..n-1. Never throws, whatever the bytes. */
@@ -27,6 +38,8 @@ export type Decoder = (n: number) => void;
 /** The first half-words of an Ethernet payload that the fast path takes: EtherType, then version and header length. */
 const IPV4_PLAIN = 0x080045;
 const IPV6_PLAIN = 0x86dd6;
+/** The counters that decoding a row may raise: those before this one. */
+const DECODER_COUNTERS = Counter.TRANSPORT_PACKETS as number;
 
 export function createDecoder(
   memory: PacketMemory,
@@ -87,12 +100,46 @@ export function createDecoder(
 
   const { fragments } = options;
 
-  return function decode(n) {
-    counters[Counter.FRAMES] += n;
-    fragments?.newBurst();
+  function readTime(p: number): void {
+    pktF[(p + Pkt.TS) >> 1] = (pkt[p + Pkt.SEC] >>> 0) + pkt[p + Pkt.NSEC] * 1e-9;
+    pkt[p + Pkt.GAP] = 0;
+  }
+
+  const { index, count } = options.share ?? { index: 0, count: 1 };
+  /** What the counters were before the row at hand. */
+  const saved = new Float64Array(DECODER_COUNTERS);
+
+  /** As `decode`, and only what is this core's is kept and counted. */
+  function decodeShare(n: number): void {
+    let own = 0;
+    for (let i = 0; i < DECODER_COUNTERS; i++) saved[i] = counters[i];
     for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
-      pktF[(p + Pkt.TS) >> 1] = (pkt[p + Pkt.SEC] >>> 0) + pkt[p + Pkt.NSEC] * 1e-9;
-      pkt[p + Pkt.GAP] = 0;
+      readTime(p);
+      const plain = fast(p);
+      if (!plain) slow(p);
+      // The upper half of the hash: its lower bits choose the slot of the connection table.
+      const foreign = Math.imul(pkt[p + Pkt.HASH] >>> 16, count) >>> 16 !== index;
+      if (!plain || (pkt[p + Pkt.META] & (Meta.L4 | Meta.MALFORMED)) !== Meta.L4) {
+        for (let i = 0; i < DECODER_COUNTERS; i++) {
+          if (foreign) counters[i] = saved[i];
+          else saved[i] = counters[i];
+        }
+      }
+      if (foreign) pkt[p + Pkt.META] = Meta.FOREIGN;
+      else own++;
+    }
+    counters[Counter.FRAMES] += own;
+  }
+
+  return function decode(n) {
+    fragments?.newBurst();
+    if (count > 1) {
+      decodeShare(n);
+      return;
+    }
+    counters[Counter.FRAMES] += n;
+    for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
+      readTime(p);
       if (!fast(p)) slow(p);
     }
   };

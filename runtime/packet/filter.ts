@@ -1,32 +1,35 @@
 /** The packet filter over a burst: which rows go on to the tracker. Hot. */
+import { Clock } from '../clock.ts';
 import { Counter, type Counters } from '../stats/counters.ts';
 import type { Core, Subscription } from '../subscription/contract.ts';
 import { Meta, Pkt } from './layout.ts';
 
-/** Looks at rows 0..n-1, puts those to be tracked into `rows`, and returns how many. */
-export type BurstFilter = (n: number) => number;
+/** Looks at rows `from` (0) to `to` - 1, puts those to be tracked into `rows`, and returns how many. */
+export type BurstFilter = (to: number, from?: number) => number;
 
 /** Every frame goes to `sub.onPacket`, if there is one; TCP and UDP packets that the packet filter lets in, to `rows`. */
 export function createBurstFilter(core: Core, sub: Subscription, rows: Int32Array, counters: Counters): BurstFilter {
   const { pkt, clock } = core;
   const { packetFilter, onPacket } = sub;
 
-  function frames(n: number): void {
+  function frames(from: number, to: number): void {
     if (onPacket === undefined) return;
-    for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
-      clock[0] = pkt[p + Pkt.SEC];
-      clock[1] = pkt[p + Pkt.NSEC];
+    for (let p = from << Pkt.SHIFT, end = to << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
+      if (pkt[p + Pkt.META] === Meta.FOREIGN) continue;
+      clock[Clock.SEC] = pkt[p + Pkt.SEC];
+      clock[Clock.NSEC] = pkt[p + Pkt.NSEC];
+      clock[Clock.ROW] = p;
       pkt[p + Pkt.DIR] = 0;
       pkt[p + Pkt.CONN] = 0;
       onPacket(p);
     }
   }
 
-  return (n) => {
-    if (onPacket !== undefined) frames(n);
+  return (to, from = 0) => {
+    if (onPacket !== undefined) frames(from, to);
     let transport = 0;
     let wanted = 0;
-    for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
+    for (let p = from << Pkt.SHIFT, end = to << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
       if ((pkt[p + Pkt.META] & Meta.L4) === 0) continue;
       transport++;
       if (packetFilter(p)) rows[wanted++] = p;

@@ -101,6 +101,8 @@ export const enum Meta {
   MALFORMED = 0x1000,
   /** At least one VLAN tag. */
   VLAN = 0x2000,
+  /** Alone in META: the packet is another core's, see {@link DecoderOptions.share} of decode.ts. */
+  FOREIGN = 0x4000,
   /** TCP flags, 9 bits (FIN is bit 0 ... CWR bit 7, NS bit 8), shifted left by this. */
   TCP_FLAGS_SHIFT = 16,
 }

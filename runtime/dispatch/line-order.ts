@@ -1,0 +1,136 @@
+/**
+ * The order of a run's lines, alike for every number of cores: by the time of delivery; then by the packet that brought
+ * the line about, with what timers did before that packet in front; lines that one packet or one connection's end
+ * brought about stay together as they came; ends of several connections at the same microsecond are ordered by their
+ * text. Behind all that, the connections that the end of the run ended, by the time of their last packet.
+ *
+ * Timers notice an end somewhat later than its time, so lines wait until nothing earlier can come: {@link LineOrder.release}.
+ * A line that is later still (a capture whose times go back) takes its place as if it had the time released last.
+ */
+import { Clock } from '../clock.ts';
+import { Pkt } from '../packet/layout.ts';
+
+/** Where lines belong. Compared word by word, and then, if `TIMERS`, by text. */
+export interface Place {
+  /** Seconds since 1970; infinite for what the end of the run ended. */
+  readonly time: number;
+  /** Twice the number of the frame, one more for what the frame itself brought about; at the end of the run seconds. */
+  readonly key: number;
+}
+
+/** Lines that belong together, one or more, each with its newline. */
+export interface Entry extends Place {
+  /** They come from timers or from the end of the run: equal places are ordered by text. */
+  readonly timers: boolean;
+  readonly text: string;
+}
+
+/** Takes entries in their order. */
+export interface EntrySink {
+  entry(entry: Entry): void;
+  /** Nothing before that place comes any more. */
+  passed(time: number, key: number): void;
+}
+
+export interface LineOrder {
+  /** Takes a line delivered at the core's clock, its newline included. */
+  readonly add: (line: string) => void;
+  /** Row 0 of the burst at hand is frame number `first`. */
+  burst(first: number): void;
+  /** Hands on all lines up to `time`: from the packet at hand on, what is delivered counts as later. */
+  release(time: number): void;
+  /** Connections that time out have ended, and now the end of the run ends the others, in order of time. */
+  drain(): void;
+  /** Hands on everything. */
+  end(): void;
+}
+
+interface OpenEntry extends Entry {
+  text: string;
+  readonly group: number;
+}
+
+/** Negative when `a` stands before `b`. Equal only for what may stand either way. */
+export function compareEntries(a: Entry, b: Entry): number {
+  if (a.time !== b.time) return a.time < b.time ? -1 : 1;
+  if (a.key !== b.key) return a.key - b.key;
+  if (!a.timers || !b.timers || a.text === b.text) return 0;
+  return a.text < b.text ? -1 : 1;
+}
+
+/** Puts the lines of the core with that `clock` in order, for `sink`. */
+export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
+  let waiting: OpenEntry[] = [];
+  let last: OpenEntry | undefined;
+  let sorted = true;
+  let released = 0;
+  let draining = false;
+  let first = 0;
+
+  function keyOf(timers: boolean): number {
+    return (first + (clock[Clock.ROW] >> Pkt.SHIFT)) * 2 + (timers ? 0 : 1);
+  }
+
+  /** Hands on the first `n` that wait. */
+  function handOn(n: number): void {
+    for (let i = 0; i < n; i++) sink.entry(waiting[i]);
+    waiting = n === waiting.length ? [] : waiting.slice(n);
+    if (waiting.length === 0) last = undefined;
+  }
+
+  function sort(): void {
+    if (!sorted) waiting.sort(compareEntries);
+    sorted = true;
+    // What comes next must not join an entry that has moved.
+    last = undefined;
+  }
+
+  function add(line: string): void {
+    const group = clock[Clock.GROUP];
+    const ts = (clock[Clock.SEC] >>> 0) + clock[Clock.NSEC] * 1e-9;
+    const time = draining ? Number.POSITIVE_INFINITY : Math.max(ts, released);
+    const key = draining ? ts : keyOf(group !== 0);
+    if (last !== undefined && last.time === time && last.key === key && last.group === group) {
+      last.text += line;
+      return;
+    }
+    if (draining && last !== undefined && key > last.key) {
+      sort();
+      handOn(waiting.length);
+      sink.passed(time, key);
+    }
+    const entry: OpenEntry = { time, key, timers: group !== 0, group, text: line };
+    const before = waiting.at(-1);
+    if (before !== undefined && compareEntries(before, entry) > 0) sorted = false;
+    waiting.push(entry);
+    last = entry;
+  }
+
+  return {
+    add,
+    burst(frame) {
+      first = frame;
+    },
+    release(time) {
+      if (time > released) released = time;
+      if (waiting.length > 0) {
+        sort();
+        let n = 0;
+        while (n < waiting.length && waiting[n].time <= released) n++;
+        if (n > 0) handOn(n);
+      }
+      sink.passed(released, keyOf(true));
+    },
+    drain() {
+      sort();
+      handOn(waiting.length);
+      draining = true;
+      sink.passed(Number.POSITIVE_INFINITY, 0);
+    },
+    end() {
+      sort();
+      handOn(waiting.length);
+      sink.passed(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Clock, microseconds, setClock } from '../../../runtime/clock.ts';
+import { compareEntries, createLineOrder, type Entry } from '../../../runtime/dispatch/line-order.ts';
+import { Pkt } from '../../../runtime/packet/layout.ts';
+
+const test = suite('order of lines');
+
+function setup() {
+  const clock = new Int32Array(Clock.WORDS);
+  const texts: string[] = [];
+  const entries: Entry[] = [];
+  const passed: [number, number][] = [];
+  const order = createLineOrder(clock, {
+    entry(entry) {
+      entries.push(entry);
+      texts.push(entry.text);
+    },
+    passed: (time, key) => passed.push([time, key]),
+  });
+  /** A line at `time`, of row `row`; `group` 0 is the packet's own doing. */
+  function at(time: number, row: number, group: number, text: string): void {
+    setClock(clock, time);
+    clock[Clock.ROW] = row << Pkt.SHIFT;
+    clock[Clock.GROUP] = group;
+    order.add(text);
+  }
+  return { clock, order, texts, entries, passed, at };
+}
+
+test('lines wait until nothing earlier can come', () => {
+  const { order, texts, at } = setup();
+  at(10.5, 0, 0, 'packet');
+  order.release(10.4);
+  assert.equal(texts, []);
+  at(10.45, 1, 2, 'timeout');
+  order.release(10.5);
+  assert.equal(texts, ['timeout', 'packet']);
+});
+
+test('at one time: by packet, timers first; what one packet brought about stays together', () => {
+  const { order, texts, at } = setup();
+  at(1, 7, 2, 'b');
+  at(1, 7, 3, 'a');
+  at(1, 7, 3, 'a2');
+  at(1, 7, 0, 'x');
+  at(1, 7, 0, 'w');
+  at(1, 6, 0, 'earlier packet');
+  order.end();
+  assert.equal(texts, ['earlier packet', 'aa2', 'b', 'xw']);
+});
+
+test('what is later than what was released comes at once, behind it', () => {
+  const { order, texts, at } = setup();
+  order.burst(100);
+  at(50, 0, 0, 'a');
+  order.release(60);
+  at(20, 1, 0, 'b');
+  at(61, 2, 0, 'd');
+  at(30, 3, 0, 'c');
+  order.release(60);
+  assert.equal(texts, ['a', 'b', 'c']);
+  order.end();
+  assert.equal(texts, ['a', 'b', 'c', 'd']);
+});
+
+test('the end of the run stands last, by time', () => {
+  const { order, texts, passed, at } = setup();
+  at(90, 0, 0, 'packet');
+  at(80, 0, 2, 'timeout');
+  order.drain();
+  at(70, 0, 3, 'n');
+  at(70, 0, 4, 'm');
+  at(75, 0, 5, 'o');
+  assert.equal(texts, ['timeout', 'packet', 'm', 'n']);
+  order.end();
+  assert.equal(texts, ['timeout', 'packet', 'm', 'n', 'o']);
+  assert.equal(passed.at(-1), [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+});
+
+test('nothing that comes stands before what was passed', () => {
+  const event = fc.record({
+    step: fc.integer({ min: -3, max: 20 }),
+    late: fc.integer({ min: 0, max: 12 }),
+    group: fc.integer({ min: 0, max: 2 }),
+    release: fc.boolean(),
+    text: fc.string({ minLength: 1, maxLength: 2 }),
+  });
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+      const { order, entries, passed, at } = setup();
+      let now = 100;
+      let seen = 0;
+      events.forEach(({ step, late, group, release, text }, row) => {
+        now += step;
+        if (release) {
+          const before: Entry = { time: 0, key: 0, timers: true, text: '', ...placeOf(passed.at(-1)) };
+          for (const entry of entries.slice(seen)) assert.ok(compareEntries(before, entry) <= 0);
+          order.release(now - 10);
+          seen = entries.length;
+        }
+        at(group === 0 ? now : now - late, row, group, text);
+      });
+      order.end();
+      assert.is(entries.map(({ text }) => text).join('').length, events.map(({ text }) => text).join('').length);
+      entries.forEach((entry, i) => {
+        if (i > 0) assert.ok(compareEntries(entries[i - 1] as Entry, entry) <= 0);
+      });
+    }),
+  );
+});
+
+function placeOf(passed: [number, number] | undefined) {
+  return passed === undefined ? {} : { time: passed[0], key: passed[1] };
+}
+
+test('times kept as float64 are whole microseconds', () => {
+  const clock = new Int32Array(Clock.WORDS);
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.integer({ min: 0, max: 999_999 }), (sec, micros) => {
+      setClock(clock, sec + micros / 1e6);
+      assert.is(clock[Clock.SEC] >>> 0, sec);
+      assert.is(clock[Clock.NSEC], micros * 1000);
+      assert.is(microseconds(sec + micros / 1e6), sec * 1e6 + micros);
+    }),
+  );
+  setClock(clock, 5.9999999);
+  assert.equal([clock[Clock.SEC], clock[Clock.NSEC]], [6, 0]);
+});
+
+test.run();
