@@ -38,7 +38,10 @@ export interface ConnTrackConfig {
   readonly max_streams: number;
   /** What a hole that is not filled means: go on behind it with `gapBefore`, or end the stream there. */
   readonly on_gap: 'skip' | 'drop';
-  /** Bytes of a direction that may be kept while the application protocol is not known. */
+  /**
+   * Bytes of a direction that may be kept while the application protocol is not known. TLS behind STARTTLS, CONNECT or
+   * SOCKS is found where it begins within this many bytes of its direction.
+   */
   readonly max_probe_bytes: number;
 }
 

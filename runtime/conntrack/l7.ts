@@ -4,6 +4,9 @@
  *
  * Probing asks one shared instance of each candidate, which has no state for it; only a connection whose protocol is
  * known takes a parser from the pool, and gives it back the moment nothing more can come of it.
+ *
+ * A protocol that opens a tunnel is parsed, but the plan is not told of it (`L7_KNOWN`) until what is in the tunnel has been
+ * probed as a stream of its own; one level deep.
  */
 import { Pkt } from '../packet/layout.ts';
 import { Parse, type ParserFactory, Probe, type SessionParser } from '../protocols/contract.ts';
@@ -57,6 +60,8 @@ export function createAppLayer(
   const probing: (ProbeBuffer | undefined)[] = [];
   const freeBuffers: ProbeBuffer[] = [];
   const most = config.max_probe_bytes;
+  /** What `ask` found last opens a tunnel. */
+  let tunnelled = false;
 
   function numberOf(s: number): number {
     return s / Stream.STRIDE;
@@ -70,23 +75,32 @@ export function createAppLayer(
     return (rec[c + Rec.ACTIONS] & Action.PARSE) !== 0;
   }
 
+  /** The protocol of connection `c` as far as it was found, or 0. */
+  function protocolOf(c: number): number {
+    return (rec[c + Rec.META] >>> ConnMeta.L7_PROTO_SHIFT) & ConnMeta.L7_PROTO_MASK;
+  }
+
   /** Nothing more is parsed on this connection. */
   function done(c: number, s: number): void {
+    if ((rec[c + Rec.META] & ConnMeta.L7_KNOWN) === 0 && parsing(c)) none(c);
     rec[c + Rec.META] |= ConnMeta.L7_DONE;
     rec[c + Rec.ACTIONS] &= ~Action.PARSE;
     release(s);
   }
 
   function release(s: number): void {
+    releaseParser(s);
+    releaseBuffer(numberOf(s));
+    ss[s + Stream.L7] = L7State.DONE;
+  }
+
+  function releaseParser(s: number): void {
     const n = numberOf(s);
     const parser = active[n];
-    if (parser !== undefined) {
-      parser.reset();
-      pools[ss[s + Stream.L7_WHICH]].push(parser);
-      active[n] = undefined;
-    }
-    releaseBuffer(n);
-    ss[s + Stream.L7] = L7State.DONE;
+    if (parser === undefined) return;
+    parser.reset();
+    pools[ss[s + Stream.L7_WHICH]].push(parser);
+    active[n] = undefined;
   }
 
   function releaseBuffer(n: number): void {
@@ -96,10 +110,12 @@ export function createAppLayer(
     probing[n] = undefined;
   }
 
+  /** There is no protocol, or none in the tunnel of the one there is. */
   function none(c: number): void {
-    counters[Counter.L7_UNIDENTIFIED]++;
+    const outer = protocolOf(c);
+    if (outer === 0) counters[Counter.L7_UNIDENTIFIED]++;
     rec[c + Rec.META] |= ConnMeta.L7_KNOWN | ConnMeta.L7_DONE;
-    if (onL7OnDisc !== undefined) setActions(c, onL7OnDisc(c, 0));
+    if (onL7OnDisc !== undefined) setActions(c, onL7OnDisc(c, outer));
     else rec[c + Rec.ACTIONS] &= ~Action.PARSE;
   }
 
@@ -121,8 +137,12 @@ export function createAppLayer(
   /** What the parser said: sessions, the end. False when the connection is not parsed any more. */
   function heed(c: number, s: number, parser: SessionParser, said: Parse): boolean {
     if (said !== Parse.MORE) takeSessions(c, parser);
-    if (said !== Parse.STOP && parsing(c)) return true;
-    done(c, s);
+    if (said < Parse.STOP && parsing(c)) return true;
+    if (said === Parse.SWITCH && parsing(c) && (rec[c + Rec.META] & ConnMeta.L7_KNOWN) === 0) {
+      releaseParser(s);
+      ss[s + Stream.L7] = L7State.PROBING;
+      ss[s + Stream.L7_WHICH] = masks[1];
+    } else done(c, s);
     return false;
   }
 
@@ -131,13 +151,19 @@ export function createAppLayer(
     if (parser === undefined) return false;
     if (length === 0) return true;
     let said: Parse = Parse.STOP;
+    let rest = 0;
     try {
       said = parser.parse(fromOrig, from, offset, length);
+      if (said === Parse.SWITCH && parser.rest !== undefined) rest = parser.rest();
     } catch {
       // A parser must not throw on bytes. If one does, its fault costs this connection only.
       counters[Counter.L7_FAULTS]++;
     }
-    return heed(c, s, parser, said);
+    const alive = heed(c, s, parser, said);
+    if (rest > 0 && ss[s + Stream.L7] === L7State.PROBING) {
+      probe(c, s, fromOrig ? 0 : 1, from, offset + length - rest, rest);
+    }
+    return alive;
   }
 
   function missing(c: number, s: number, fromOrig: boolean, lost: number): boolean {
@@ -148,12 +174,16 @@ export function createAppLayer(
 
   /** Parser `which` takes the stream. False when the plan has no use for it. */
   function identified(c: number, s: number, which: number): boolean {
-    counters[Counter.L7_IDENTIFIED]++;
     const factory = parsers[which];
-    rec[c + Rec.META] |= ConnMeta.L7_KNOWN | (factory.proto << ConnMeta.L7_PROTO_SHIFT);
+    const tunnel = tunnelled && protocolOf(c) === 0 && masks[1] !== 1 << which;
+    if (protocolOf(c) === 0) counters[Counter.L7_IDENTIFIED]++;
+    rec[c + Rec.META] &= ~(ConnMeta.L7_PROTO_MASK << ConnMeta.L7_PROTO_SHIFT);
+    rec[c + Rec.META] |= factory.proto << ConnMeta.L7_PROTO_SHIFT;
     active[numberOf(s)] = pools[which].pop() ?? factory.create();
     ss[s + Stream.L7] = L7State.PARSING;
     ss[s + Stream.L7_WHICH] = which;
+    if (tunnel) return true;
+    rec[c + Rec.META] |= ConnMeta.L7_KNOWN;
     if (onL7OnDisc !== undefined) setActions(c, onL7OnDisc(c, factory.proto));
     if (parsing(c)) return true;
     done(c, s);
@@ -171,7 +201,10 @@ export function createAppLayer(
       } catch {
         counters[Counter.L7_FAULTS]++;
       }
-      if (said === Probe.YES) return i;
+      if (said >= Probe.YES) {
+        tunnelled = said === Probe.TUNNEL;
+        return i;
+      }
       if (said === Probe.NO) candidates &= ~(1 << i);
     }
     ss[s + Stream.L7_WHICH] = candidates;
@@ -192,16 +225,16 @@ export function createAppLayer(
     return buffer;
   }
 
-  function probe(c: number, s: number, dir: number, offset: number, length: number): void {
+  function probe(c: number, s: number, dir: number, from: Uint8Array, offset: number, length: number): void {
     const n = numberOf(s);
     let buffer = probing[n];
     let taken = 0;
     let which: number;
     if (buffer === undefined || buffer.length[dir] === 0) {
-      which = ask(s, dir === 0, bytes, offset, length);
+      which = ask(s, dir === 0, from, offset, length);
     } else {
       taken = Math.min(length, most - buffer.length[dir]);
-      append(buffer, dir, offset, taken);
+      append(buffer, dir, from, offset, taken);
       which = ask(s, dir === 0, buffer.bytes[dir], 0, buffer.length[dir]);
     }
     if (which >= 0) {
@@ -214,7 +247,7 @@ export function createAppLayer(
         }
         freeBuffers.push(buffer);
       }
-      if (alive) feed(c, s, dir === 0, bytes, offset + taken, length - taken);
+      if (alive) feed(c, s, dir === 0, from, offset + taken, length - taken);
       return;
     }
     if (ss[s + Stream.L7_WHICH] === 0) {
@@ -224,13 +257,13 @@ export function createAppLayer(
     if (taken === 0) {
       taken = Math.min(length, most);
       buffer = bufferOf(n, dir);
-      append(buffer, dir, offset, taken);
+      append(buffer, dir, from, offset, taken);
     }
     if (taken < length) unidentified(c, s);
   }
 
-  function append(buffer: ProbeBuffer, dir: number, offset: number, length: number): void {
-    buffer.bytes[dir].set(bytes.subarray(offset, offset + length), buffer.length[dir]);
+  function append(buffer: ProbeBuffer, dir: number, from: Uint8Array, offset: number, length: number): void {
+    buffer.bytes[dir].set(from.subarray(offset, offset + length), buffer.length[dir]);
     buffer.length[dir] += length;
   }
 
@@ -249,7 +282,7 @@ export function createAppLayer(
       } else if (ss[s + Stream.L7] === L7State.PROBING) {
         // Behind a hole there is no telling any more.
         if (lost > 0) unidentified(c, s);
-        else if (length > 0) probe(c, s, dir, offset, length);
+        else if (length > 0) probe(c, s, dir, bytes, offset, length);
       }
     },
     none,

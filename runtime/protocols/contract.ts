@@ -26,6 +26,11 @@ export const enum Probe {
   /** Could still be: ask again with more. */
   MAYBE = 1,
   YES = 2,
+  /**
+   * Yes, and it opens a way for another protocol (HTTP's CONNECT). Where the plan has parsers of others, it is told the
+   * connection's protocol when that of the contents is known: theirs, else this one. Sessions are delivered before.
+   */
+  TUNNEL = 3,
 }
 
 /** What a parser says after taking a piece. */
@@ -36,6 +41,8 @@ export const enum Parse {
   READY = 1,
   /** Nothing more can come of this connection (finished, or not this protocol after all); sessions may be ready. */
   STOP = 2,
+  /** As STOP, but what follows is another protocol's: behind a {@link Probe.TUNNEL} it is probed anew. */
+  SWITCH = 3,
 }
 
 /**
@@ -54,6 +61,8 @@ export interface SessionParser {
   end(): void;
   /** The next ready session, else null. A session is a fresh object that its receiver may keep. */
   take(): Session | null;
+  /** After {@link Parse.SWITCH}: how many bytes at the end of the piece are the other protocol's. */
+  rest?(): number;
   reset(): void;
 }
 

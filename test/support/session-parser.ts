@@ -32,8 +32,8 @@ export function sessionsOf(parser: SessionParser, flights: readonly Flight[], cu
   };
   let said: Parse = Parse.MORE;
   for (const { fromOrig, bytes, missed } of flights) {
-    if (missed !== undefined && missed > 0 && said !== Parse.STOP) said = parser.gap(fromOrig, missed);
-    for (let at = 0; bytes !== undefined && at < bytes.length && said !== Parse.STOP; ) {
+    if (missed !== undefined && missed > 0 && said < Parse.STOP) said = parser.gap(fromOrig, missed);
+    for (let at = 0; bytes !== undefined && at < bytes.length && said < Parse.STOP; ) {
       const length = cut(bytes.length - at);
       const room = new Uint8Array(length + 40).fill(0xee);
       room.set(bytes.subarray(at, at + length), 20);

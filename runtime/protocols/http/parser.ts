@@ -1,7 +1,8 @@
 /**
  * Parses HTTP/1.x into one `HttpTransaction` per request: with its response when the head of that has come, without when
  * the connection ends. Heads are kept, bodies are skipped by length or by chunk; requests may be pipelined. After CONNECT and
- * Upgrade the connection is another protocol's, and parsing stops. Hot.
+ * Upgrade the connection is another protocol's.
+ * Hot.
  */
 import { keep } from '../bytes.ts';
 import { Parse, type ParserFactory, Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
@@ -86,9 +87,14 @@ class HttpParser implements SessionParser {
   private holed = false;
   private ready: HttpTransaction[] = [];
   private done = false;
+  /** Another protocol follows. */
+  private switched = false;
+  /** Bytes of the last piece that were not read. */
+  private unread = 0;
 
   probe(_fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Probe {
-    return probeHttp(bytes, offset, length);
+    const said = probeHttp(bytes, offset, length);
+    return said === Probe.YES && hasMethod(bytes, offset, offset + length, 'CONNECT') ? Probe.TUNNEL : said;
   }
 
   parse(fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Parse {
@@ -118,7 +124,12 @@ class HttpParser implements SessionParser {
           at = end;
       }
     }
+    this.unread = end - at;
     return this.said();
+  }
+
+  rest(): number {
+    return this.unread;
   }
 
   gap(fromOrig: boolean, missed: number): Parse {
@@ -155,13 +166,15 @@ class HttpParser implements SessionParser {
     this.holed = false;
     this.ready = [];
     this.done = false;
+    this.switched = false;
+    this.unread = 0;
   }
 
   private said(): Parse {
     if (!this.done && this.orig.state === State.LOST && this.resp.state === State.LOST) this.done = true;
     if (!this.done) return this.ready.length > 0 ? Parse.READY : Parse.MORE;
     this.end();
-    return Parse.STOP;
+    return this.switched ? Parse.SWITCH : Parse.STOP;
   }
 
   /** Takes bytes up to the end of the head; returns where it got to. */
@@ -242,8 +255,10 @@ class HttpParser implements SessionParser {
       this.deliverEarly();
       this.early = head;
     }
-    if (status === 101 || (status < 300 && to('CONNECT'))) this.done = true;
-    else if (status === 204 || status === 304 || to('HEAD')) enterBody(direction, NO_BODY);
+    if (status === 101 || (status < 300 && to('CONNECT'))) {
+      this.done = true;
+      this.switched = true;
+    } else if (status === 204 || status === 304 || to('HEAD')) enterBody(direction, NO_BODY);
     else enterBody(direction, bodyOf(bytes, start, end, true));
   }
 

@@ -3,16 +3,18 @@
  * they lie; only what is kept, or what is cut by a packet's or a record's end, is copied.
  *
  * A direction is a sequence of records (RFC 8446 section 5.1), and their handshake fragments are a sequence of messages
- * (section 4), each cut without regard for the other. Either end of the connection may be the client: the one that sends a
- * ClientHello is. The handshake is delivered as soon as the server's part in clear is over: at its ServerHello for TLS
- * 1.3, at ServerHelloDone, ChangeCipherSpec or encrypted data before; if it asked for a client certificate, when that has come.
+ * (section 4), each cut without regard for the other. Either end may be the client: the one that sends a ClientHello is. A
+ * direction may begin in another protocol (upgrade.ts). The handshake is delivered as soon as the server's part in clear is
+ * over: at its ServerHello for TLS 1.3, at ServerHelloDone, ChangeCipherSpec or encrypted data before; if it asked for a
+ * client certificate, when that has come.
  */
 import { keep, u16 } from '../bytes.ts';
 import { Parse, type ParserFactory, type Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
-import { AlertState, Direction } from './direction.ts';
+import { AlertState, Before, Direction } from './direction.ts';
 import { TlsHandshake } from './handshake.ts';
 import { fromSsl2Hello, isClientHello, isRetry, isServerHello, ServerHello } from './hello.ts';
 import { Content, Message, probeTls, RECORD_MAX, SSL2_MAX } from './records.ts';
+import { HELLO_START, probeUpgrade } from './upgrade.ts';
 
 /** Most bytes of handshake messages that are kept of one connection, both directions together. */
 const KEPT_MAX = 65536;
@@ -52,13 +54,19 @@ class TlsParser implements SessionParser {
   private session: TlsHandshake | null = null;
 
   probe(_fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Probe {
-    return probeTls(bytes, offset, length);
+    return probeTls(bytes, offset, length) || probeUpgrade(bytes, offset, length);
   }
 
   parse(fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Parse {
     const direction = fromOrig ? this.orig : this.resp;
     const end = offset + length;
-    let at = offset;
+    const over = length <= 0 || direction.before === Before.OVER;
+    this.readRecords(direction, bytes, over ? offset : this.readBefore(fromOrig, bytes, offset, end), end);
+    return this.settle();
+  }
+
+  private readRecords(direction: Direction, bytes: Uint8Array, from: number, end: number): void {
+    let at = from;
     while (at < end && !this.done && !direction.lost) {
       if (direction.left === 0) at = this.readHeader(direction, bytes, at, end);
       else {
@@ -68,12 +76,25 @@ class TlsParser implements SessionParser {
         at = next;
       }
     }
-    return this.settle();
+  }
+
+  /** Takes bytes of another protocol up to the start of a hello; returns where the rest of that begins. */
+  private readBefore(fromOrig: boolean, bytes: Uint8Array, from: number, end: number): number {
+    const direction = fromOrig ? this.orig : this.resp;
+    if (!direction.startsInOther(bytes[from], fromOrig ? this.resp : this.orig)) return from;
+    const at = direction.seekHello(bytes, from, end);
+    if (direction.before === Before.OVER) this.readRecords(direction, direction.start, 0, HELLO_START);
+    else if (direction.skipped > READ_MAX) direction.lost = true;
+    return at;
   }
 
   gap(fromOrig: boolean, missed: number): Parse {
     const direction = fromOrig ? this.orig : this.resp;
     if (missed <= 0 || this.done || direction.lost) return this.settle();
+    if (direction.before !== Before.OVER) {
+      direction.seekBehindHole(missed);
+      return this.settle();
+    }
     // A hole within one record leaves the records behind it readable, and one within a message the messages behind it.
     const inMessages = direction.content === Content.HANDSHAKE && !direction.opaque;
     if (direction.left < missed || (inMessages && direction.messageLeft < missed)) direction.lost = true;

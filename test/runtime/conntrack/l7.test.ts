@@ -9,6 +9,7 @@ import {
   type Session,
   type SessionParser,
 } from '../../../runtime/protocols/contract.ts';
+import { Counter } from '../../../runtime/stats/counters.ts';
 import { createEngine, type Engine, type EngineOptions, type Frame } from '../../support/engine.ts';
 import * as make from '../../support/frames.ts';
 import { ACK, FIN, RST, SYN } from '../../support/frames.ts';
@@ -304,6 +305,88 @@ test('no streams left: the connection counts as unidentified and goes on', () =>
   engine.drain();
   assert.equal(said(engine), ['disc 1', 'AA y', 'disc 0', 'end', 'end']);
   assert.is(engine.counters().streams_refused, 1);
+});
+
+/** As `lines`, but opens a tunnel, which a line `switch` begins. */
+function tunnel(magic: string, proto: number): ParserFactory {
+  const { factory } = lines(magic, proto);
+  return {
+    ...factory,
+    create() {
+      const parser = factory.create();
+      let rest = 0;
+      return {
+        ...parser,
+        probe(...args) {
+          const said = parser.probe(...args);
+          return said === Probe.YES ? Probe.TUNNEL : said;
+        },
+        parse(fromOrig, bytes, offset, length) {
+          const text = Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1');
+          const end = text.indexOf('switch\n') + 7;
+          if (end < 7) return parser.parse(fromOrig, bytes, offset, length);
+          parser.parse(fromOrig, bytes, offset, end);
+          rest = length - end;
+          return Parse.SWITCH;
+        },
+        rest: () => rest,
+      };
+    },
+  };
+}
+
+test('what is in a tunnel is the protocol of the connection, told when it is known', () => {
+  const outer = tunnel('CON', 2);
+  const inner = lines('TLS', 1);
+  const engine = run(
+    conversation([
+      ['orig', 'CON x\n'],
+      ['resp', 'switch\n'],
+      ['orig', 'TL'],
+      ['orig', 'S in\n'],
+    ]),
+    [inner.factory, outer],
+  );
+  assert.equal(said(engine), ['CON x', 'switch', 'disc 1', 'TLS in']);
+});
+
+test('a tunnel may begin within a piece, and hold the protocol that made it', () => {
+  const outer = tunnel('CON', 2);
+  const other = lines('TLS', 1);
+  const engine = run(
+    conversation([
+      ['orig', 'CON x\n'],
+      ['resp', 'switch\nCON y\n'],
+      ['resp', 'switch\nTLS z\n'],
+    ]),
+    [other.factory, outer],
+  );
+  assert.equal(said(engine), ['CON x', 'switch', 'disc 2', 'CON y', 'switch']);
+});
+
+test('a tunnel with something unknown in it, or nothing, is what made it', () => {
+  const outer = tunnel('CON', 2);
+  const other = lines('TLS', 1);
+  for (const [what, at] of [
+    ['????', 3],
+    ['', 3],
+  ] as const) {
+    const pieces: ['orig' | 'resp', string][] = [
+      ['orig', 'CON x\n'],
+      ['resp', 'switch\n'],
+      ['orig', what],
+    ];
+    const engine = run(conversation(pieces), [other.factory, outer]);
+    engine.drain();
+    assert.equal(said(engine).slice(0, at), ['CON x', 'switch', 'disc 2']);
+    assert.is(engine.core.counters[Counter.L7_IDENTIFIED], 1);
+    assert.is(engine.core.counters[Counter.L7_UNIDENTIFIED], 0);
+  }
+});
+
+test('where no other protocol is asked for, one that opens tunnels is known at once', () => {
+  const engine = run(conversation([['orig', 'CON x\n']]), [tunnel('CON', 2)]);
+  assert.equal(said(engine), ['disc 2', 'CON x']);
 });
 
 test.run();

@@ -52,7 +52,7 @@ function parsedOf(pieces: readonly Piece[]): HttpTransaction[] | undefined {
   const parser = HTTP_PARSER.create();
   const { fromOrig } = pieces[0];
   const opening = Buffer.concat(pieces.filter((piece) => piece.fromOrig === fromOrig).map((piece) => piece.bytes));
-  if (parser.probe(fromOrig, opening, 0, opening.length) !== Probe.YES) return undefined;
+  if (parser.probe(fromOrig, opening, 0, opening.length) < Probe.YES) return undefined;
   const sessions: HttpTransaction[] = [];
   const takeAll = () => {
     for (let session = parser.take(); session !== null; session = parser.take())
@@ -62,7 +62,7 @@ function parsedOf(pieces: readonly Piece[]): HttpTransaction[] | undefined {
     if (piece.missed > 0) parser.gap(piece.fromOrig, piece.missed);
     const said = parser.parse(piece.fromOrig, piece.bytes, 0, piece.bytes.length);
     takeAll();
-    if (said === Parse.STOP) break;
+    if (said >= Parse.STOP) break;
   }
   parser.end();
   takeAll();

@@ -87,7 +87,9 @@ test('after CONNECT and Upgrade the connection is another protocol', () => {
     parser.reset();
     const [a, b] = [text(request), text(response)];
     assert.is(parser.parse(true, a, 0, a.length), Parse.MORE);
-    assert.is(parser.parse(false, b, 0, b.length), Parse.STOP);
+    const more = Buffer.concat([b, Buffer.from('SSH-2.0')]);
+    assert.is(parser.parse(false, more, 0, more.length), Parse.SWITCH);
+    assert.is(parser.rest?.(), 7);
     assert.ok(parser.take());
     assert.is(parser.take(), null);
   }
