@@ -21,7 +21,7 @@ cat > nginx.conf <<N
 daemon off; pid $work/nginx.pid; error_log $work/nginx.err; user root;
 events {}
 http { access_log off; client_body_temp_path $work/b; proxy_temp_path $work/p; fastcgi_temp_path $work/f; uwsgi_temp_path $work/u; scgi_temp_path $work/s;
- server { listen 80; listen [::]:80; listen 443 ssl http2; listen [::]:443 ssl http2; listen 8443 ssl; ssl_certificate $work/cert.pem; ssl_certificate_key $work/key.pem; root $work/www; } }
+ server { listen 80; listen [::]:80; listen 443 ssl http2; listen [::]:443 ssl http2; listen 8443 ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate $work/cert.pem; ssl_certificate_key $work/key.pem; root $work/www; } }
 N
 $S nginx -c "$work/nginx.conf" &
 $S dnsmasq -k -C /dev/null --no-resolv --no-hosts --log-facility="$work/dns.log" --address=/www.example.org/192.0.2.1 --address=/www.example.org/2001:db8::1 --address=/api.example.org/192.0.2.1 --txt-record=example.org,"v=spf1 -all" --mx-host=example.org,mail.example.org,10 --user=root &
