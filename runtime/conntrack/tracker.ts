@@ -317,7 +317,10 @@ export function createConnTracker(
     }
     const actions = rec[c + Rec.ACTIONS];
     if (actions !== 0) {
-      if ((actions & Action.UPDATE) !== 0 && update !== undefined) setActions(c, update(c, p));
+      if ((actions & Action.UPDATE) !== 0 && update !== undefined) {
+        const next = update(c, p);
+        if (next !== actions) setActions(c, next);
+      }
       const meta = rec[c + Rec.META];
       let ending = 0;
       if (
