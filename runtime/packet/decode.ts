@@ -79,7 +79,8 @@ export function createDecoder(
       pkt[p + Pkt.SRC] = view.getInt32(l3 + 12);
       pkt[p + Pkt.DST] = view.getInt32(l3 + 16);
       pkt[p + Pkt.ETHERTYPE] = frame + 12;
-      readTransport(p, proto | Meta.IP | malformed, l3 + 20, l3 + total, frame + length);
+      const ipEnd = malformed === 0 ? l3 + total : frame + pkt[p + Pkt.WIRELEN];
+      readTransport(p, proto | Meta.IP | malformed, l3 + 20, ipEnd, frame + length);
       return true;
     }
     if (kind >>> 12 === IPV6_PLAIN && length >= 62) {
@@ -92,7 +93,8 @@ export function createDecoder(
       pkt[p + Pkt.SRC] = addressHash(l3 + 8);
       pkt[p + Pkt.DST] = addressHash(l3 + 24);
       pkt[p + Pkt.ETHERTYPE] = frame + 12;
-      readTransport(p, proto | Meta.IP | Meta.IPV6 | malformed, l3 + 40, l3 + 40 + payload, frame + length);
+      const ipEnd = malformed === 0 ? l3 + 40 + payload : frame + pkt[p + Pkt.WIRELEN];
+      readTransport(p, proto | Meta.IP | Meta.IPV6 | malformed, l3 + 40, ipEnd, frame + length);
       return true;
     }
     return false;

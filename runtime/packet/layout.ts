@@ -51,7 +51,7 @@ export const enum Pkt {
   L4 = 9,
   /** Offset of the first payload byte. */
   PAYLOAD = 10,
-  /** Payload bytes by the headers (IP length less headers), captured or not. */
+  /** Payload bytes by the headers (IP length less headers), captured or not, but no more than were on the wire. */
   PAYLEN = 11,
   /** IPv4 total length, or IPv6 payload length + 40. */
   IPLEN = 12,

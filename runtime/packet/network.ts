@@ -49,7 +49,7 @@ export function createNetworkReader(
     const from = field & 0xfff8;
     counters[Counter.FRAGMENTS]++;
     pkt[p + Pkt.META] |= bits | Meta.FRAGMENT;
-    if (fragments === undefined || ipEnd > capEnd) {
+    if (fragments === undefined || ipEnd > capEnd || (bits & Meta.MALFORMED) !== 0) {
       counters[Counter.FRAGMENTS_DROPPED]++;
       return;
     }
@@ -87,7 +87,8 @@ export function createNetworkReader(
       const from = ((field & 0x1fff) << 3) | ((field >>> 13) & 1);
       fragment(p, bits, view.getUint16(at + 4), from, at + header, at + total, capEnd);
     } else {
-      readTransport(p, bits | (pkt[p + Pkt.META] & Meta.VLAN), at + header, at + total, capEnd);
+      const end = Math.min(at + total, wireEnd);
+      readTransport(p, bits | (pkt[p + Pkt.META] & Meta.VLAN), at + header, end, capEnd);
     }
   }
 
@@ -105,7 +106,7 @@ export function createNetworkReader(
     pkt[p + Pkt.IPLEN] = end - at;
     pkt[p + Pkt.SRC] = addressHash(at + 8);
     pkt[p + Pkt.DST] = addressHash(at + 24);
-    extensions(p, bits, next, at + 40, end, capEnd);
+    extensions(p, bits, next, at + 40, Math.min(end, wireEnd), capEnd);
   }
 
   /** Walks the extension headers (RFC 8200 section 4) to the transport header. Each is at least eight bytes long. */

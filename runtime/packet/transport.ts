@@ -82,7 +82,6 @@ export function createTransportReader(
     const proto = bits & Meta.PROTO_MASK;
     let payload: number;
     let length: number;
-    let known = capEnd;
     if (proto === IpProto.TCP) {
       if (l4 + 20 > capEnd || l4 + 20 > ipEnd) {
         undecodable(p, bits, l4 + 20 > ipEnd ? Counter.BAD_TCP_HEADER : Counter.TRUNCATED_TCP);
@@ -116,7 +115,7 @@ export function createTransportReader(
         length = udpLength - 8;
         if (payload + length > ipEnd) {
           bits |= Meta.MALFORMED;
-          if (ipEnd < known) known = ipEnd;
+          length = ipEnd - payload;
         }
       }
       pkt[p + Pkt.SEQ] = 0;
@@ -126,7 +125,7 @@ export function createTransportReader(
       return;
     }
     const ports = view.getInt32(l4);
-    const captured = known - payload;
+    const captured = capEnd - payload;
     pkt[p + Pkt.L4] = l4;
     pkt[p + Pkt.PAYLOAD] = payload;
     pkt[p + Pkt.PAYLEN] = length;

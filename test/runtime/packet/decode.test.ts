@@ -125,14 +125,18 @@ test('a frame cut by the capture keeps its lengths by the headers', () => {
 test('headers that promise more than the frame had are malformed', () => {
   const d = decoder();
   const row = d.decode(make.tcp({ ...TCP, length: 60 }));
-  assert.is(row.paylen, 20);
+  assert.is(row.paylen, 5);
   assert.is(row.payload, 'hello');
+  assert.is(row.iplen, 60);
   assert.ok((row.meta & Meta.MALFORMED) !== 0);
+  const cut = d.decode(make.tcp({ ...V6, ...TCP, length: 60 }).slice(0, 77), { wirelen: 78 });
+  assert.is(cut.paylen, 4);
+  assert.is(cut.payload, 'hel');
   const udp = d.decode(make.udp({ payload: 'hello', udpLength: 40 }));
-  assert.is(udp.paylen, 32);
+  assert.is(udp.paylen, 5);
   assert.is(udp.payload, 'hello');
   assert.ok((udp.meta & Meta.MALFORMED) !== 0);
-  assert.is(d.counters().malformed, 2);
+  assert.is(d.counters().malformed, 3);
 });
 
 test('total length 0 (segmentation offload) takes the frame length', () => {
