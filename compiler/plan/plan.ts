@@ -11,7 +11,8 @@ import type { TypedProgram } from '../language/typed.ts';
 import { type ActionName, actionsOf } from './actions.ts';
 import { applicationOf, type Pattern, positive, protocolAtom, sessionAtom } from './atom.ts';
 import { type Delivery, deliveriesOf } from './deliveries.ts';
-import { flowRules, packetFilterPatterns } from './packet-filter.ts';
+import { flowRules } from './flow-rules.ts';
+import { packetFilterPatterns } from './packet-filter.ts';
 import { isConflict, simplifyPattern } from './pattern.ts';
 import { presenceOf, type World } from './presence.ts';
 import {

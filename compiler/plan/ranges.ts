@@ -73,3 +73,15 @@ export function subtractRanges(a: Ranges, b: Ranges, max: bigint): Ranges {
 export function isSubset(a: Ranges, b: Ranges): boolean {
   return a.every((x) => b.some((y) => y.low <= x.low && x.high <= y.high));
 }
+
+/** A range as prefixes, in order: blocks of 2^n values that begin at a multiple of their size. */
+export function splitPrefixes({ low, high }: Range): Ranges {
+  const out: Range[] = [];
+  for (let at = low; at <= high; ) {
+    let size = 1n;
+    while (at % (size * 2n) === 0n && at + size * 2n - 1n <= high) size *= 2n;
+    out.push({ low: at, high: at + size - 1n });
+    at += size;
+  }
+  return out;
+}

@@ -118,6 +118,88 @@ filter('tells the port a superset', () => {
   assert.equal(planOf(subscribe('a', {}, ['L4Terminated'], everything)).flowRules, []);
 });
 
+/** Flow rules as `layer field=value/mask field=low..high, …`. */
+function rulesOf(...exprs: TypedExpr[]): readonly string[] {
+  const plan = planOf(...exprs.map((expr, i) => subscribe(`s${i}`, {}, ['L4Terminated'], expr)));
+  return plan.flowRules.map(({ items }) =>
+    items
+      .map(({ layer, fields }) => {
+        const texts = fields.map(({ field, value, mask, last }) => {
+          const more = mask === undefined ? (last === undefined ? '' : `..${last}`) : `/${mask}`;
+          return `${field}=${value}${more}`;
+        });
+        return [layer, ...texts].join(' ');
+      })
+      .join(', '),
+  );
+}
+
+filter('says addresses of both families as prefixes, ports as ranges', () => {
+  const six = 0x2001_0db8n << 96n;
+  assert.equal(rulesOf(within('ipv6.dst_addr', [six, six + (1n << 96n) - 1n])), [
+    'ipv6 dst_addr=2001:db8::/ffff:ffff::',
+    'ipv6 src_addr=2001:db8::/ffff:ffff::',
+  ]);
+  assert.equal(rulesOf(and(within('ipv4.dst_addr', [0x0a000000, 0x0affffff]), within('udp.src_port', [1, 1023]))), [
+    'ipv4 dst_addr=10.0.0.0/255.0.0.0, udp src_port=1..1023',
+    'ipv4 src_addr=10.0.0.0/255.0.0.0, udp dst_port=1..1023',
+  ]);
+  assert.equal(rulesOf(within('ipv4.dst_addr', [9, 12])), [
+    'ipv4 dst_addr=0.0.0.9',
+    'ipv4 dst_addr=0.0.0.10/255.255.255.254',
+    'ipv4 dst_addr=0.0.0.12',
+    'ipv4 src_addr=0.0.0.9',
+    'ipv4 src_addr=0.0.0.10/255.255.255.254',
+    'ipv4 src_addr=0.0.0.12',
+  ]);
+});
+
+filter('says nothing of what another rule lets in, nor of frames', () => {
+  assert.equal(rulesOf(proto('tcp'), within('tcp.dst_port', 443), within('udp.dst_port', 53)), [
+    'tcp',
+    'udp dst_port=53',
+    'udp src_port=53',
+  ]);
+  assert.equal(rulesOf(within('ethernet.vlan_id', 7)), []);
+  assert.equal(rulesOf(and(within('ethernet.vlan_id', 7), proto('tcp'))), ['tcp']);
+});
+
+filter('covers many values by few', () => {
+  const ports = Array.from({ length: 40 }, (_, i) => 1000 + 3 * i + (i >= 20 ? 500 : 0));
+  const rules = rulesOf(within('tcp.dst_port', ...ports)).filter((rule) => rule.includes('dst_port'));
+  assert.is(rules.length, 16);
+  const ranges = rules.map((rule) => rule.replace('tcp dst_port=', '').split('..').map(Number));
+  for (const port of ports)
+    assert.ok(
+      ranges.some(([low = 0, high = low]) => low <= port && port <= high),
+      `${port}`,
+    );
+  assert.not(ranges.some(([low = 0, high = low]) => low <= 1300 && 1300 <= high));
+
+  const addresses = Array.from({ length: 100 }, (_, i) => 0x0a000000 + 256 * i);
+  const prefixes = rulesOf(within('ipv4.dst_addr', ...addresses)).filter((rule) => rule.includes('dst_addr'));
+  assert.ok(prefixes.length <= 16);
+  const number = (text: string) => text.split('.').reduce((all, byte) => all * 256 + Number(byte), 0) >>> 0;
+  const masked = prefixes.map((rule) => rule.replace('ipv4 dst_addr=', '').split('/').map(number));
+  for (const address of addresses) {
+    assert.ok(
+      masked.some(([value = 0, mask = 0xffffffff]) => (address & mask) >>> 0 === value),
+      `${address}`,
+    );
+  }
+});
+
+filter('keeps the table small where fields multiply', () => {
+  const sixteen = Array.from({ length: 16 }, (_, i) => 10 * i);
+  const expr = and(
+    within('ipv4.src_addr', ...sixteen.map((n) => n * 1000)),
+    within('ipv4.dst_addr', ...sixteen.map((n) => n * 3000 + 7)),
+    within('tcp.dst_port', ...sixteen),
+  );
+  const rules = rulesOf(expr);
+  assert.ok(rules.length > 8 && rules.length <= 128, `${rules.length}`);
+});
+
 filter.run();
 
 const trees = suite('trees');
