@@ -7,7 +7,14 @@ import type { Pair, Truth, TruthConnection, TruthTls } from '../support/corpus.t
 /** One delivered line of corpus.iris. */
 export type Line =
   | { readonly subscription: 'flows'; readonly ts: number; readonly conn: FlowJson }
-  | { readonly subscription: 'handshakes'; readonly ts: number; readonly tls: TlsJson; readonly ft: TupleJson };
+  | { readonly subscription: 'handshakes'; readonly ts: number; readonly tls: TlsJson; readonly ft: TupleJson }
+  | { readonly subscription: 'transactions'; readonly ts: number; readonly http: SessionJson; readonly ft: TupleJson }
+  | { readonly subscription: 'queries'; readonly ts: number; readonly dns: SessionJson; readonly ft: TupleJson }
+  | { readonly subscription: 'shells'; readonly ts: number; readonly ssh: SessionJson; readonly ft: TupleJson }
+  | { readonly subscription: 'datagrams'; readonly ts: number; readonly quic: SessionJson; readonly ft: TupleJson };
+
+/** Fields of a session by their names in the catalog. */
+export type SessionJson = Readonly<Record<string, unknown>>;
 
 export interface TupleJson {
   readonly proto: string;
@@ -49,6 +56,8 @@ export interface TlsJson {
 export interface Difference {
   /** Number of the connection in the truth file, or `?` for one that the truth does not have. */
   readonly conn: number | string;
+  /** The class that `fact` is counted in. */
+  readonly cls: string;
   readonly fact: string;
   readonly ours: string;
   readonly truth: string;
@@ -68,22 +77,25 @@ export function canonicalAddress(text: string): string {
   return text.includes(':') ? new URL(`http://[${text}]/`).hostname : text;
 }
 
-function endpoint(text: string): string {
+/** An `address|port` of a truth file in a form to compare by. */
+export function endpoint(text: string): string {
   const bar = text.lastIndexOf('|');
   return `${canonicalAddress(text.slice(0, bar))}|${text.slice(bar + 1)}`;
 }
 
-function keyOf(proto: string, a: string, b: string): string {
+/** Names a five-tuple, its ends in either order. */
+export function keyOf(proto: string, a: string, b: string): string {
   return `${proto} ${[a, b].sort().join(' ')}`;
 }
 
-function tupleKey(ft: TupleJson): { key: string; orig: string } {
+/** The same of a delivered five-tuple, and its originator. */
+export function tupleKey(ft: TupleJson): { key: string; orig: string } {
   const orig = `${canonicalAddress(ft.orig_addr)}|${ft.orig_port}`;
   return { key: keyOf(ft.proto, orig, `${canonicalAddress(ft.resp_addr)}|${ft.resp_port}`), orig };
 }
 
 /** True for a connection that a tracker without decapsulation and with `view`'s opening rules should report. */
-function expected(conn: TruthConnection, view: View): boolean {
+export function expected(conn: TruthConnection, view: View): boolean {
   return conn.depth === 0 && (view === 'all' || conn.proto === 'udp' || conn.tcp?.starts_with_syn === true);
 }
 
@@ -92,7 +104,8 @@ function splitByTimeout(conn: TruthConnection): boolean {
   return conn.max_idle_s >= SPLITS[conn.proto === 'tcp' && !second ? 'tcp without a second packet' : conn.proto];
 }
 
-function group<T>(items: readonly T[], keyOfItem: (item: T) => string): Map<string, T[]> {
+/** Items by key, in their order. */
+export function group<T>(items: readonly T[], keyOfItem: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {
     const key = keyOfItem(item);
@@ -103,14 +116,15 @@ function group<T>(items: readonly T[], keyOfItem: (item: T) => string): Map<stri
   return groups;
 }
 
-class Tally implements Comparison {
+/** Counts what is compared, and notes what differs. */
+export class Tally implements Comparison {
   readonly compared = new Map<string, number>();
   readonly differences: Difference[] = [];
 
   check(conn: number | string, cls: string, fact: string, ours: unknown, truth: unknown): void {
     this.compared.set(cls, (this.compared.get(cls) ?? 0) + 1);
     const [a, b] = [JSON.stringify(ours) ?? 'none', JSON.stringify(truth) ?? 'none'];
-    if (a !== b) this.differences.push({ conn, fact, ours: a, truth: b });
+    if (a !== b) this.differences.push({ conn, cls, fact, ours: a, truth: b });
   }
 }
 

@@ -1,18 +1,21 @@
 /** Runs corpus.iris over every capture of the corpus, as a user would, and compares what comes out with the truth. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { runOffline } from '../../runtime/cli/offline.ts';
+import { defaultConfig, parseConfig } from '../../runtime/config/config.ts';
 import { CIPHER_SUITES } from '../../runtime/protocols/tls/cipher-suites.ts';
 import { type CorpusEntry, packageRoot, readTruth } from '../support/corpus.ts';
+import type { SessionTruth } from '../support/truth-sessions.ts';
 import { type Comparison, compareConnections, compareTls, type Difference, type Line, type View } from './compare.ts';
+import { compareSessions } from './compare-sessions.ts';
 
 const FOLDER = join(packageRoot(), 'test/corpus');
 
 export interface CaptureResult {
   readonly name: string;
   readonly view: View;
-  readonly exitCode: number | null;
-  readonly stderr: string;
+  readonly exitCode: number;
   readonly compared: ReadonlyMap<string, number>;
   readonly differences: readonly Difference[];
 }
@@ -34,38 +37,37 @@ export function compileCorpusFilter(): { folder: string; module: string } {
   return { folder, module: join(folder, 'corpus.iris.js') };
 }
 
-/** Runs `module` on one capture and compares. `view` says which connections the tracker was told to open. */
-export function runCapture(module: string, entry: CorpusEntry, view: View): CaptureResult {
-  const config = view === 'all' ? ['--config', join(FOLDER, 'all.toml')] : [];
-  const run = spawnSync(process.execPath, [bin('runtime/cli/iris-run.js'), module, '--pcap', entry.pcap, ...config], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  });
-  const lines = run.stdout
+/**
+ * Runs `module` on one capture in this process, as `iris-run` does, and compares. `view` says which connections the tracker
+ * was told to open.
+ */
+export async function runCapture(module: string, entry: CorpusEntry, view: View): Promise<CaptureResult> {
+  const config =
+    view === 'all' ? parseConfig(readFileSync(join(FOLDER, 'all.toml'), 'utf8'), 'all.toml') : defaultConfig();
+  const out = join(dirname(module), 'lines.json');
+  const exitCode = await runOffline(module, entry.pcap, config, { out, strict: false, quiet: true });
+  const lines = readFileSync(out, 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
-  const truth = readTruth(entry);
-  const parts: Comparison[] = [compareConnections(truth, lines, view), compareTls(truth, lines, view, cipherNumber)];
+  const truth = readTruth(entry) as SessionTruth;
+  const parts: Comparison[] = [
+    compareConnections(truth, lines, view),
+    compareTls(truth, lines, view, cipherNumber),
+    compareSessions(truth, lines, view, cipherNumber),
+  ];
   const compared = new Map<string, number>();
   for (const part of parts) {
     for (const [cls, n] of part.compared) compared.set(cls, (compared.get(cls) ?? 0) + n);
   }
-  return {
-    name: entry.name,
-    view,
-    exitCode: run.status,
-    stderr: run.stderr,
-    compared,
-    differences: parts.flatMap((part) => part.differences),
-  };
+  return { name: entry.name, view, exitCode, compared, differences: parts.flatMap((part) => part.differences) };
 }
 
 /** Runs `use` with the compiled corpus filter and cleans up behind it. */
-export function withCorpusFilter<T>(use: (module: string) => T): T {
+export async function withCorpusFilter<T>(use: (module: string) => Promise<T>): Promise<T> {
   const { folder, module } = compileCorpusFilter();
   try {
-    return use(module);
+    return await use(module);
   } finally {
     rmSync(folder, { recursive: true });
   }

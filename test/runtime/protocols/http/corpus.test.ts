@@ -4,49 +4,9 @@ import * as assert from 'uvu/assert';
 import { Parse, Probe } from '../../../../runtime/protocols/contract.ts';
 import { HTTP_PARSER } from '../../../../runtime/protocols/http/parser.ts';
 import type { HttpTransaction } from '../../../../runtime/protocols/http/transaction.ts';
-import { corpus, corpusEntries, readTruth, type Truth } from '../../../support/corpus.ts';
+import { corpus, corpusEntries, readTruth } from '../../../support/corpus.ts';
 import { connectionKey, framesOf, type Piece, tcpStreams } from '../../../support/tcp-streams.ts';
-
-interface Message {
-  readonly conn: number;
-  readonly kind: 'request' | 'response';
-  readonly version: string;
-  readonly method?: string;
-  readonly uri?: string;
-  readonly host?: string;
-  readonly user_agent?: string;
-  readonly cookie?: string;
-  readonly status?: number;
-  readonly reason?: string;
-  readonly content_type?: string;
-  readonly content_length?: string;
-  readonly transfer_encoding?: string;
-}
-
-/** Transactions of one connection, by the order of its requests and responses. */
-function transactionsOf(messages: readonly Message[]): Record<string, unknown>[] {
-  const requests = messages.filter((message) => message.kind === 'request');
-  const responses = messages.filter((message) => message.kind === 'response');
-  return Array.from({ length: Math.max(requests.length, responses.length) }, (_, i) => {
-    const [request, response] = [requests[i], responses[i]];
-    return {
-      method: request?.method,
-      uri: request?.uri,
-      host: request?.host,
-      user_agent: request?.user_agent,
-      cookie: request?.cookie,
-      request_version: request?.version,
-      request_content_length: request?.content_length === undefined ? undefined : Number(request.content_length),
-      request_content_type: request?.content_type,
-      status_code: response?.status,
-      status_msg: response?.reason,
-      response_version: response?.version,
-      response_content_length: response?.content_length === undefined ? undefined : Number(response.content_length),
-      response_content_type: response?.content_type,
-      response_transfer_encoding: response?.transfer_encoding,
-    };
-  });
-}
+import { httpTransactions, type SessionTruth } from '../../../support/truth-sessions.ts';
 
 function parsedOf(pieces: readonly Piece[]): HttpTransaction[] | undefined {
   const parser = HTTP_PARSER.create();
@@ -91,7 +51,7 @@ else {
     let compared = 0;
     const wrong: string[] = [];
     for (const entry of corpusEntries(folder)) {
-      const truth = readTruth(entry) as Truth & { readonly http: readonly Message[] };
+      const truth = readTruth(entry) as SessionTruth;
       if (truth.http.length === 0) continue;
       const streams = new Map(tcpStreams(framesOf(entry.pcap)).map((each) => [each.key, each]));
       for (const conn of new Set(truth.http.map((message) => message.conn))) {
@@ -100,7 +60,7 @@ else {
         const place = `${entry.name} ${conn}`;
         if (place in EXPLAINED) continue;
         const stream = streams.get(connectionKey(truth, conn));
-        const theirs = transactionsOf(truth.http.filter((message) => message.conn === conn));
+        const theirs = httpTransactions(truth.http.filter((message) => message.conn === conn));
         const ours = stream && parsedOf(stream.pieces);
         compared += theirs.length;
         if (ours?.length !== theirs.length) {

@@ -4,23 +4,9 @@ import * as assert from 'uvu/assert';
 import { Parse, Probe } from '../../../../runtime/protocols/contract.ts';
 import { QUIC_PARSER } from '../../../../runtime/protocols/quic/parser.ts';
 import type { QuicStream } from '../../../../runtime/protocols/quic/stream.ts';
-import { corpus, corpusEntries, readTruth, type Truth, type TruthTls } from '../../../support/corpus.ts';
+import { corpus, corpusEntries, readTruth } from '../../../support/corpus.ts';
 import { connectionKey, framesOf, type Piece, udpStreams } from '../../../support/tcp-streams.ts';
-
-interface TlsRecord extends TruthTls {
-  readonly client_hellos: readonly {
-    readonly random: string;
-    readonly ciphers: readonly number[];
-    readonly extensions: readonly number[];
-    readonly groups: readonly number[];
-    readonly ja3: string;
-  }[];
-}
-interface QuicRecord {
-  readonly conn: number;
-  readonly versions: readonly string[];
-  readonly first_initial_dcid: string;
-}
+import type { SessionTruth, TlsRecord } from '../../../support/truth-sessions.ts';
 
 function streamOf(pieces: readonly Piece[]): QuicStream | undefined {
   const parser = QUIC_PARSER.create();
@@ -48,7 +34,7 @@ else {
     let compared = 0;
     const wrong: string[] = [];
     for (const entry of corpusEntries(folder)) {
-      const truth = readTruth(entry) as Truth & { readonly quic: readonly QuicRecord[] };
+      const truth = readTruth(entry) as SessionTruth;
       if (truth.quic.length === 0) continue;
       const streams = new Map(udpStreams(framesOf(entry.pcap)).map((each) => [each.key, each]));
       for (const quic of truth.quic) {
