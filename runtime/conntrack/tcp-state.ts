@@ -32,8 +32,10 @@ export function createTcpState(
   function syn(c: number, p: number, meta: number): number {
     const seq = pkt[p + Pkt.SEQ];
     if (pkt[p + Pkt.DIR] === 0) {
-      // A client that tries again before any answer may do so with another number.
-      if ((meta & (ConnMeta.SYNACK | ConnMeta.FIN_ORIG)) === 0) {
+      // A client that tries again before any answer may do so with another number; one whose SYN was overtaken by the answer
+      // tells its number only now.
+      const opened = ConnMeta.SYN | ConnMeta.SYNACK;
+      if ((meta & opened) !== opened && (meta & ConnMeta.FIN_ORIG) === 0) {
         rec[c + Rec.ORIG_SEQ] = (seq + 1) | 0;
         rec[c + Rec.ISN_LOW] = (seq << 16) | (rec[c + Rec.ISN_LOW] & 0xffff);
       }
