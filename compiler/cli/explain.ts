@@ -5,7 +5,7 @@ import { printError } from '../../runtime/cli/print-error.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import type { Compilation } from '../compile.ts';
 import { fullText } from '../plan/atom.ts';
-import { outlinePlan } from '../plan/outline.ts';
+import { outlinePlan, unitName } from '../plan/outline.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import { compilePath } from './compile.ts';
 import { outlineDot, outlineMermaid, outlineText } from './explain-formats.ts';
@@ -77,7 +77,7 @@ export function explainStage(compilation: Compilation, stage: Stage): string | u
 /** The patterns of every delivery. */
 function dnfText(plan: ProgramPlan): string {
   const lines = plan.deliveries.flatMap(({ subscription, level, patterns }) => [
-    `${plan.program.subscriptions[subscription]?.name ?? ''} at ${level}`,
+    `${unitName(plan, subscription)} at ${level}`,
     ...patterns.map((pattern, i) => `  ${i === 0 ? '  ' : 'or'} ${fullText(pattern)}`),
   ]);
   return `${lines.join('\n')}\n`;

@@ -2,6 +2,7 @@
 import type { Level } from '../analysis/info.ts';
 import type { TypedSubscription } from '../language/typed.ts';
 import { patternText } from '../plan/atom.ts';
+import type { Family } from '../plan/families.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import type { Thread } from '../plan/threads.ts';
 import { type ColumnCompiler, type Layout, layOut } from './layout.ts';
@@ -21,6 +22,8 @@ export interface Subscriber {
   readonly source: TypedSubscription;
   /** Local function that hands a delivery to the user. */
   readonly handler: string;
+  /** It stands for these subscriptions and has no handler of its own; {@link handler} names its classifier. */
+  readonly family: Family | undefined;
   /** `handshakes` -> `Handshakes`, unique among subscriptions. */
   readonly suffix: string;
   readonly threads: readonly Thread[];
@@ -46,15 +49,17 @@ export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler): 
   const extraWords = Math.max(0, Math.ceil(plan.threads.length / 32) - 1);
   const locals = [...plan.parsers.map((p) => p.name), ...['live', 'hit'].flatMap((n) => numbered(n, extraWords))];
   const scope = new Scope([...RESERVED, ...locals]);
-  const { subscriptions } = plan.program;
-  const suffixes = uniqueSuffixes(subscriptions.map((s) => s.name));
+  const { units } = plan;
+  const suffixes = uniqueSuffixes(units.map((s) => s.name));
   const live = new LiveBits(plan.threads, nameThreads(plan, suffixes, scope), (t) => threadComment(t, plan));
-  const subscribers = subscriptions.map((source, index): Subscriber => {
+  const subscribers = units.map((source, index): Subscriber => {
     const imported = source.callback;
+    const family = plan.families.find((f) => f.unit === index);
     return {
       index,
       source,
       handler: imported === undefined ? scope.names.take(source.name) : scope.value(imported.module, imported.name),
+      family,
       suffix: suffixes[index] ?? '',
       threads: plan.threads.filter((t) => t.subscription === index),
       deliver: deliverNames(source.levels, suffixes[index] ?? '', scope),
@@ -112,7 +117,7 @@ function nameThreads(plan: ProgramPlan, suffixes: readonly string[], scope: Scop
 }
 
 function threadComment(thread: Thread, plan: ProgramPlan): string {
-  const name = plan.program.subscriptions[thread.subscription]?.name ?? '';
+  const name = plan.units[thread.subscription]?.name ?? '';
   const rest = patternText(thread.rest);
   const open = thread.rest.length > 0 ? `open: ${rest}` : thread.waits ? 'waits for the application protocol' : 'holds';
   return commentText(`${name} at ${thread.level}: ${open}${thread.disappointed ? ', not by a session so far' : ''}`);

@@ -3,6 +3,7 @@ import type { DataTypeInfo, Level } from '../analysis/info.ts';
 import type { TypedParam } from '../language/typed.ts';
 import { isStreaming } from '../plan/deliveries.ts';
 import type { Context, Subscriber } from './context.ts';
+import { type DeliveryShape, familyFunction } from './families.ts';
 import { RUNTIME } from './scope.ts';
 import { camelCase, commentText, identifier, LINE, Names, propertyKey, stringLiteral } from './text.ts';
 import { type FunctionView, type HandlerView, lines } from './view.ts';
@@ -45,9 +46,12 @@ function parameterNames(params: readonly TypedParam[]): readonly string[] {
   return params.map((p) => names.take(p.name));
 }
 
+/** Handled by a method of `Handlers`, or by a line of output. */
+const isDeclared = ({ source, family }: Subscriber): boolean => source.callback === undefined && family === undefined;
+
 /** The methods of the `Handlers` interface. */
 export function handlerViews(context: Context): readonly HandlerView[] {
-  const declared = context.subscribers.filter((s) => s.source.callback === undefined);
+  const declared = context.subscribers.filter(isDeclared);
   return declared.map(({ source, text }) => {
     const names = parameterNames(source.params);
     const params = source.params.map((p, i) => `${names[i] ?? ''}: ${typeOf(p.type, context)}`).join(', ');
@@ -62,7 +66,7 @@ export function handlerViews(context: Context): readonly HandlerView[] {
 
 /** `const handshakes = handlers.handshakes?.bind(handlers) ?? …`: without a handler a delivery becomes a line of output. */
 export function handlerLines(context: Context): readonly string[] {
-  const declared = context.subscribers.filter((s) => s.source.callback === undefined);
+  const declared = context.subscribers.filter(isDeclared);
   return declared.flatMap(({ source, handler }) => {
     const names = parameterNames(source.params);
     const params = source.params.map((p, i) => `${names[i] ?? ''}: ${typeOf(p.type, context)}`).join(', ');
@@ -142,17 +146,30 @@ function instanceOf(type: DataTypeInfo, context: Context): string {
 /** One delivery function per subscription and level. */
 export function deliverFunctions(context: Context): readonly FunctionView[] {
   return context.subscribers.flatMap((subscriber) =>
-    subscriber.source.levels.map((level) => deliverFunction(subscriber, level, context)),
+    subscriber.source.levels.map((level) => {
+      const { family } = subscriber;
+      return family === undefined
+        ? deliverFunction(subscriber, level, context)
+        : familyFunction(subscriber, family, shapeOf(subscriber, level), context);
+    }),
   );
+}
+
+/** `c: number, session: Session` */
+function parametersOf(names: readonly string[]): string {
+  const types: Record<string, string> = { c: 'number', p: 'number', session: 'Session' };
+  return names.map((name) => `${name}: ${types[name] ?? 'number'}`).join(', ');
+}
+
+function shapeOf(subscriber: Subscriber, level: Level): DeliveryShape {
+  const args = argumentsOf(subscriber, level);
+  return { args, parameters: parametersOf(args), again: repeats(level) };
 }
 
 function deliverFunction(subscriber: Subscriber, level: Level, context: Context): FunctionView {
   const { source, handler } = subscriber;
   const again = repeats(level);
-  const types: Record<string, string> = { c: 'number', p: 'number', session: 'Session' };
-  const parameters = argumentsOf(subscriber, level)
-    .map((name) => `${name}: ${types[name] ?? 'number'}`)
-    .join(', ');
+  const parameters = parametersOf(argumentsOf(subscriber, level));
   const body: string[] = [];
   const give = source.params.map((param) => {
     const value = argumentOf(param, level, subscriber, context);

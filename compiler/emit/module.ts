@@ -3,6 +3,7 @@ import { ABI_VERSION } from '../../runtime/packet/layout.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import { type Context, makeContext } from './context.ts';
 import { deliverFunctions, handlerLines, handlerViews } from './deliver.ts';
+import { familyLines } from './families.ts';
 import type { ColumnCompiler } from './layout.ts';
 import { createRenderer, type Templates } from './render.ts';
 import { RUNTIME } from './scope.ts';
@@ -67,7 +68,7 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
   add('onL4Terminated', onL4Terminated(context, updateNodes('L4Terminated', context)));
   add('onPacket', onPacket(context));
   if (functions.some((f) => f.head.includes(': Session'))) scope.type(RUNTIME, 'Session');
-  const handlers = handlerLines(context);
+  const handlers = [...handlerLines(context), ...familyLines(context)];
   const kept = [...keptLines(context), ...dataLines(context)];
   const columns = [
     ...layout.liveWords.slice(1).map(({ name, word }) => ({ name, value: `${word}`, comment: 'more live bits' })),

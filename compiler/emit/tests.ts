@@ -193,7 +193,7 @@ function matcherArgument(test: Exclude<Test, { kind: 'ranges' }>): string {
 }
 
 /** Where a value is read. */
-function readValue(protocol: ProtocolDef, field: FieldDef, locals: Locals): string {
+export function readValue(protocol: ProtocolDef, field: FieldDef, locals: Locals): string {
   const { access } = field;
   const { scope, place } = locals;
   if (access.kind === 'session') return `${camelCase(protocol.name)}.${access.property}`;
@@ -249,6 +249,10 @@ function baseOf(protocol: ProtocolDef, from: 'ethertype' | undefined): NumberNam
 function numberLiteral(value: bigint, field: FieldDef): string {
   if (field.type === 'ipv4') return value < 0x8000_0000n ? `0x${hex8(value)}` : `(0x${hex8(value)} | 0)`;
   return value > BigInt(Number.MAX_SAFE_INTEGER) ? `${Number(value)}` : `${value}`;
+}
+/** The same for tables of unsigned numbers. */
+export function unsignedLiteral(value: bigint, type: FieldDef['type']): string {
+  return type === 'ipv4' ? `0x${hex8(value)}` : `${value}`;
 }
 const hex8 = (value: bigint): string => value.toString(16).padStart(8, '0');
 

@@ -86,3 +86,19 @@ export function digest(text: string): string {
   }
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
+
+/** `open a, b, c close` on one line, or filled into as many as it takes. */
+export function wrapList(open: string, items: readonly string[], close: string): readonly string[] {
+  const whole = `${open}${items.join(', ')}${close}`;
+  if (whole.length <= LINE) return [whole];
+  const out = [open];
+  let line = ' ';
+  for (const item of items) {
+    if (line.length + item.length + 2 > LINE) {
+      out.push(line);
+      line = ' ';
+    }
+    line += ` ${item},`;
+  }
+  return [...out, line, close];
+}

@@ -1,7 +1,8 @@
 /** Tracked data: set at the opening of a connection, updated at its levels, let go of at its end. */
 import type { DataTypeInfo, Level, UpdateMethod } from '../analysis/info.ts';
 import type { Context } from './context.ts';
-import { viewLocal } from './deliver.ts';
+import { repeats, viewLocal } from './deliver.ts';
+import { familyClearings } from './families.ts';
 import type { PlacedType } from './layout.ts';
 import { RUNTIME } from './scope.ts';
 import { camelCase, pascalCase, stringLiteral } from './text.ts';
@@ -128,6 +129,7 @@ export function trackedFunctions(context: Context): readonly FunctionView[] {
       cleared.push(`${local}[c / RECORD_WORDS] = undefined`);
     }
   }
+  cleared.push(...familyClearings(context, ({ level }) => repeats(level)));
   noteUses(opened, context);
   const signature = (body: readonly string[], names: readonly string[]): string => {
     const used = names.filter((name) => new RegExp(`\\b${name}\\b`).test(body.join('\n')));

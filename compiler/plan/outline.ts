@@ -1,5 +1,5 @@
 /** A plan as an outline for people: one item per stage, tests with what follows from them below. `iris explain` prints it. */
-import { literalText, patternText } from './atom.ts';
+import { fieldKey, literalText, patternText } from './atom.ts';
 import { type ProgramPlan, subscriptionOfMark } from './plan.ts';
 import type { Step, Thread } from './threads.ts';
 import type { Chain, TreeNode } from './tree.ts';
@@ -15,8 +15,7 @@ const item = (kind: Item['kind'], text: string, items: readonly Item[] = []): It
 
 /** The stages of a plan, from the packet filter to the end of a connection. */
 export function outlinePlan(plan: ProgramPlan): readonly Item[] {
-  const { program } = plan;
-  const nameOf = (index: number): string => program.subscriptions[index]?.name ?? '';
+  const nameOf = (index: number): string => unitName(plan, index);
   const names = threadNames(plan);
   const label = (thread: Thread): string => names.get(thread) ?? '';
   const stages: Item[] = [];
@@ -79,16 +78,23 @@ export function outlinePlan(plan: ProgramPlan): readonly Item[] {
   }
   add(
     'L4Terminated',
-    plan.program.subscriptions.flatMap(({ name }, index) => {
+    plan.units.flatMap((_, index) => {
       const conditions = plan.ends
         .filter(({ thread }) => thread.subscription === index)
         .map(({ thread, under }) => {
           const where = under?.map((p) => p?.name ?? 'no known protocol').join(' or ');
           return `${label(thread)}${where === undefined ? '' : ` under ${where}`}`;
         });
-      return conditions.length === 0 ? [] : [item('result', `deliver ${name} where alive: ${conditions.join(', ')}`)];
+      return conditions.length === 0
+        ? []
+        : [item('result', `deliver ${nameOf(index)} where alive: ${conditions.join(', ')}`)];
     }),
   );
+  for (const { members, fields, unit } of plan.families) {
+    const by = fields.map(fieldKey).join(', ');
+    const note = item('note', `${members.length} subscriptions alike but for ${by}: looked up when one is delivered`);
+    add(`${nameOf(unit)}`, [note]);
+  }
   add('threads, and what the tracker does while they are alive', threadItems(plan, label));
   if (plan.data.length > 0) {
     add(
@@ -101,6 +107,15 @@ export function outlinePlan(plan: ProgramPlan): readonly Item[] {
   return stages;
 }
 
+/** The name of a subscription; of a family its first and last member. */
+export function unitName(plan: ProgramPlan, index: number): string {
+  const family = plan.families.find((f) => f.unit === index);
+  if (family === undefined) return plan.units[index]?.name ?? '';
+  const { members } = family;
+  const name = (member: number | undefined): string => plan.units[member ?? -1]?.name ?? '';
+  return `${name(members[0])} … ${name(members.at(-1))}`;
+}
+
 const unique = (names: readonly string[]): string => [...new Set(names)].join(', ');
 
 /** The subscription's name; numbered where a subscription has several threads. */
@@ -110,7 +125,7 @@ export function threadNames(plan: ProgramPlan): ReadonlyMap<Thread, string> {
   for (const thread of plan.threads) {
     const count = (counts.get(thread.subscription) ?? 0) + 1;
     counts.set(thread.subscription, count);
-    const name = plan.program.subscriptions[thread.subscription]?.name ?? '';
+    const name = unitName(plan, thread.subscription);
     names.set(thread, count === 1 ? name : `${name}#${count}`);
   }
   return names;

@@ -7,10 +7,11 @@ import type { ProtocolDef } from '../../runtime/protocols/field.ts';
 import type { FlowRule } from '../../runtime/subscription/contract.ts';
 import type { DataTypeInfo, Level } from '../analysis/info.ts';
 import type { Diagnostic } from '../language/diagnostic.ts';
-import type { TypedProgram } from '../language/typed.ts';
+import type { TypedProgram, TypedSubscription } from '../language/typed.ts';
 import { type ActionName, actionsOf } from './actions.ts';
 import { applicationOf, type Pattern, positive, protocolAtom, sessionAtom } from './atom.ts';
 import { type Delivery, deliveriesOf } from './deliveries.ts';
+import { type Family, groupFamilies } from './families.ts';
 import { flowRules } from './flow-rules.ts';
 import { packetFilterPatterns } from './packet-filter.ts';
 import { isConflict, simplifyPattern } from './pattern.ts';
@@ -66,7 +67,11 @@ export interface DataPlan {
 
 export interface ProgramPlan {
   readonly program: TypedProgram;
+  /** What is planned for: the program's subscriptions, and behind them one for each family. */
+  readonly units: readonly TypedSubscription[];
+  readonly families: readonly Family[];
   readonly world: World;
+  /** Of the units; subscriptions of a family have none of their own. */
   readonly deliveries: readonly Delivery[];
   readonly parsers: readonly ProtocolDef[];
   readonly starts: readonly Start[];
@@ -111,26 +116,29 @@ export function planProgram(
   parsers: readonly string[],
 ): PlanResult {
   const world: World = { protocols, connections: true };
-  const deliveries: Delivery[] = [];
+  const single: Delivery[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const [index, subscription] of program.subscriptions.entries()) {
     const result = deliveriesOf(subscription, index, protocols);
-    deliveries.push(...result.deliveries);
+    single.push(...result.deliveries);
     diagnostics.push(...result.problems.map((problem) => ({ ...problem, file: program.file })));
   }
-  const probed = parsersOf(deliveries, world, parsers);
-  diagnostics.push(...missingParsers(program, deliveries, parsers));
+  const probed = parsersOf(single, world, parsers);
+  diagnostics.push(...missingParsers(program, single, parsers));
   if (diagnostics.some((d) => d.severity === 'error')) return { plan: undefined, diagnostics };
 
+  const { units, deliveries, families } = groupFamilies(program.subscriptions, single, world);
   const table = new ThreadTable();
   const starts = deliveries
     .filter((d) => d.level !== 'Packet')
     .flatMap((d) => d.patterns.map((pattern) => table.start(d, pattern)));
   const threads = table.close(probed);
   const filterPatterns = packetFilterPatterns(deliveries, world);
-  const data = dataOf(program, threads, deliveries);
+  const data = dataOf(units, threads, deliveries);
   const plan: ProgramPlan = {
     program,
+    units,
+    families,
     world,
     deliveries,
     parsers: probed,
@@ -147,7 +155,7 @@ export function planProgram(
     ends: endsOf(table, threads, probed),
     actions: new Map(threads.map((thread) => [thread, actionsOf(thread, data)])),
     data,
-    keptSessions: keptSessionsOf(program, deliveries, world),
+    keptSessions: keptSessionsOf(units, deliveries, world),
     settled: settledOf(threads, deliveries),
     flowRules: flowRules(
       filterPatterns,
@@ -276,16 +284,20 @@ function endsOf(table: ThreadTable, threads: readonly Thread[], probed: readonly
   return ends;
 }
 
-function dataOf(program: TypedProgram, threads: readonly Thread[], deliveries: readonly Delivery[]): DataPlan[] {
+function dataOf(
+  units: readonly TypedSubscription[],
+  threads: readonly Thread[],
+  deliveries: readonly Delivery[],
+): DataPlan[] {
   const types = new Map<string, DataTypeInfo>();
-  for (const { params } of program.subscriptions) {
+  for (const { params } of units) {
     for (const { type } of params) {
       if (type.kind === 'columns' || type.kind === 'object') types.set(`${type.module}#${type.name}`, type);
     }
   }
   return [...types.entries()].map(([key, type]) => {
     const wants = (index: number): boolean =>
-      program.subscriptions[index]?.params.some((p) => `${p.type.module}#${p.type.name}` === key) ?? false;
+      units[index]?.params.some((p) => `${p.type.module}#${p.type.name}` === key) ?? false;
     return {
       type,
       threads: threads.filter((t) => wants(t.subscription)),
@@ -294,11 +306,15 @@ function dataOf(program: TypedProgram, threads: readonly Thread[], deliveries: r
   });
 }
 
-function keptSessionsOf(program: TypedProgram, deliveries: readonly Delivery[], world: World): readonly ProtocolDef[] {
+function keptSessionsOf(
+  units: readonly TypedSubscription[],
+  deliveries: readonly Delivery[],
+  world: World,
+): readonly ProtocolDef[] {
   const names = new Set<string>();
   for (const { subscription, level } of deliveries) {
     if (level === 'L7EndHdrs') continue;
-    for (const { type } of program.subscriptions[subscription]?.params ?? []) {
+    for (const { type } of units[subscription]?.params ?? []) {
       if (type.kind === 'session' && type.protocol !== undefined) names.add(type.protocol);
     }
   }

@@ -17,6 +17,7 @@ import {
   early,
   ends,
   expressions,
+  families,
   PSH,
   packet,
   perPacket,
@@ -193,6 +194,13 @@ oracle('does so with more threads than one word has bits', async () => {
   const renamed = sound.map((s, i) => ({ ...s, name: `s${i}` }));
   assert.ok(renamed.length > 60);
   await agree([program(...renamed.slice(0, 30)), program(...renamed)], CONNECTIONS * 2);
+});
+
+oracle('does so with families of subscriptions that differ in their ends only', async () => {
+  const sources = fc.sample(families, { numRuns: Math.ceil(RUNS / 3), seed: SEED });
+  const planned = sources.map((source) => planProgram(source, PROTOCOLS, PARSERS).plan);
+  assert.ok(planned.filter((plan) => (plan?.families.length ?? 0) > 0).length > planned.length / 4);
+  await agree(sources, CONNECTIONS);
 });
 
 async function agree(sources: readonly TypedProgram[], count: number): Promise<void> {

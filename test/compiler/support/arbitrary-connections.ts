@@ -42,6 +42,30 @@ const late: fc.Arbitrary<TypedExpr> = fc.oneof(
     .map((hosts) => oneOf('http.host', ...hosts)),
   fc.constantFrom('GET', 'POST').map((method) => oneOf('http.method', method)),
 );
+/** Programs of many subscriptions that ask the same, each of other ends. */
+export const families: fc.Arbitrary<TypedProgram> = fc
+  .tuple(
+    expressions(fc.oneof(fc.constantFrom('tcp', 'udp').map(proto), late)),
+    fc.constantFrom<Level>('L4FirstPacket', 'L7OnDisc', 'L7EndHdrs', 'L4Terminated'),
+    fc.array(
+      fc.oneof(
+        fc
+          .tuple(fc.constantFrom('ipv4.src_addr', 'ipv4.dst_addr'), fc.constantFrom(...V4), fc.nat(40))
+          .map(([path, low, more]) => within(path, [low >>> 0, (low >>> 0) + more])),
+        fc
+          .tuple(port, port)
+          .map(([low, high]) => or(within('tcp.src_port', low), within('tcp.dst_port', [Math.min(low, high), high]))),
+        fc
+          .tuple(port, fc.constantFrom(...V4))
+          .map(([low, address]) => and(within('tcp.dst_port', low), within('ipv4.src_addr', address >>> 0))),
+      ),
+      { minLength: 8, maxLength: 30 },
+    ),
+  )
+  .map(([common, level, ends]) =>
+    program(...ends.map((own, i) => subscribe(`s${i}`, {}, [level], and(proto('ipv4'), proto('tcp'), own, common)))),
+  );
+
 export const perPacket: fc.Arbitrary<TypedExpr> = fc.oneof(
   fc.constantFrom('tcp.syn', 'tcp.psh').map((flag) => within(flag, 1)),
   fc.constant(within('ipv4.time_to_live', [60, 255])),
