@@ -11,8 +11,9 @@ import { SHAPE_NAMES, type Shape } from '../traffic/options.ts';
 import { type BenchCapture, benchCapture } from './captures.ts';
 import { compileFilters } from './filters.ts';
 import { buildFloor, FLOOR_MODES, runFloor, type Sample } from './floor.ts';
+import { havePorts } from './ports.ts';
 import { type Cost, cost, printTable } from './report.ts';
-import { STAGES, type Stage } from './stages.ts';
+import { PORT_STAGES, STAGES, type Stage } from './stages.ts';
 import type { GcReport } from './subject.ts';
 
 const DEFAULT_SHAPES: readonly Shape[] = ['elephant', 'short', 'scan', 'live200k', 'live1m'];
@@ -40,6 +41,7 @@ interface Options {
   readonly packets?: number;
   readonly subjects?: readonly Stage[];
   readonly floorStages?: boolean;
+  readonly ports?: boolean;
   readonly gc?: boolean;
   readonly json?: boolean;
 }
@@ -70,7 +72,7 @@ function floorSubjects(program: string, stages: boolean): Subject[] {
   ];
 }
 
-function ownSubject(stage: Stage, gc: boolean): Subject {
+function ownSubject(stage: string, gc: boolean): Subject {
   const script = fileURLToPath(new URL('subject.js', import.meta.url));
   return {
     name: stage,
@@ -110,6 +112,25 @@ function printGc(
   });
 }
 
+/** The path behind virtual DPDK devices, in packets played from memory: no floor, no reading of files. */
+function measurePorts(options: Options, say: (text: string) => void) {
+  const capture = { ...benchCapture('mixed', 0.5, options.seed), packets: 10_000_000 };
+  if (!havePorts()) {
+    say('ports: the addon is not built with DPDK');
+    return { capture, load: loadavg()[0], costs: [], samples: [] };
+  }
+  const subjects = Object.keys(PORT_STAGES).map((stage) => ownSubject(stage, options.gc === true));
+  const samples = subjects.map((): (Sample & { gc?: GcReport })[] => []);
+  for (let run = 0; run < options.runs; run++) {
+    subjects.forEach((subject, i) => {
+      samples[i]?.push(subject.run(capture, 1));
+    });
+  }
+  const costs = subjects.map(({ name }, i) => cost(name, capture.packets, samples[i] ?? [], undefined, false));
+  say(printTable('virtual DPDK devices, without hugepages', costs));
+  return { capture, load: loadavg()[0], costs, samples };
+}
+
 async function main(options: Options): Promise<void> {
   await compileFilters();
   const say = (text: string) => void (options.json ? undefined : console.log(text));
@@ -131,6 +152,7 @@ async function main(options: Options): Promise<void> {
     say('');
     return { capture, load: loadavg()[0], costs, samples };
   });
+  if (options.ports) results.push(measurePorts(options, say));
   if (options.json) console.log(JSON.stringify({ machine: model, options, results }, null, 2));
 }
 
@@ -143,6 +165,7 @@ const program = new Command('bench')
   .option('--seed <n>', 'of the captures', whole, 1)
   .option('--packets <n>', 'end the captures after so many packets; more let warm-up weigh less', whole)
   .option('--floor-stages', 'also the stages of the floor')
+  .option('--ports', 'also the path behind virtual DPDK devices')
   .option('--gc', 'what the garbage collector did, and the longest burst (costs a little)')
   .option('--json', 'print everything as JSON');
 

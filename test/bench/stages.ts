@@ -15,6 +15,7 @@ import { END_OF_INPUT, type PacketSource } from '../../runtime/source/contract.t
 import type { Core, Plan, Subscription, SubscriptionModule } from '../../runtime/subscription/contract.ts';
 import { moduleOf } from './filters.ts';
 import type { Sample } from './floor.ts';
+import { receiveAndDecode, receiveAndTrack, receiveOnly } from './ports.ts';
 
 export type Counts = Omit<Sample, 'cpuNs' | 'processNs'>;
 
@@ -70,6 +71,17 @@ export const STAGES = {
       };
       return { sub: create(core, { named }), counts: () => ({ ...NOTHING, delivered }) };
     });
+  },
+} as const satisfies Record<string, Prepare>;
+
+/** Stages behind a virtual DPDK device; their captures are played from memory. */
+export const PORT_STAGES = {
+  'rx burst': async () => receiveOnly(EMPTY.plan),
+  'rx burst, decode': async (capture) => receiveAndDecode(capture, EMPTY.plan),
+  'rx burst, track': async (capture) => receiveAndTrack(capture, EMPTY.plan, () => EMPTY),
+  'rx burst, records': async (capture) => {
+    const { create, plan } = await program<{ flows(conn: ConnRecord): void }>('records');
+    return receiveAndTrack(capture, plan, (core) => create(core, { flows() {} }));
   },
 } as const satisfies Record<string, Prepare>;
 

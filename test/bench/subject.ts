@@ -6,7 +6,7 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 import type { Sample } from './floor.ts';
-import { STAGES, type Stage } from './stages.ts';
+import { PORT_STAGES, type Prepare, STAGES } from './stages.ts';
 
 export interface GcReport {
   readonly minor: number;
@@ -19,8 +19,9 @@ export interface GcReport {
 }
 
 const [stage = '', capture = '', max = '', gcFlag] = process.argv.slice(2);
-const prepare = STAGES[stage as Stage];
-if (prepare === undefined) throw new Error(`stages are ${Object.keys(STAGES).join(', ')}`);
+const stages: Readonly<Record<string, Prepare>> = { ...STAGES, ...PORT_STAGES };
+const prepare = stages[stage];
+if (prepare === undefined) throw new Error(`stages are ${Object.keys(stages).join(', ')}`);
 
 const pauses: { kind: number; ms: number }[] = [];
 const observer = new PerformanceObserver((list) => {
@@ -62,3 +63,4 @@ const gc: GcReport = {
   longestBurstMs: longest,
 };
 console.log(JSON.stringify(gcFlag === '--gc' ? { ...sample, gc } : sample));
+process.exit();
