@@ -14,6 +14,7 @@ export { Lifespan } from './datatypes/lifespan.ts';
 export { StartTime } from './datatypes/start-time.ts';
 export type { Session } from './protocols/contract.ts';
 export { DnsTransaction } from './protocols/dns/transaction.ts';
+export { DtlsHandshake } from './protocols/dtls/handshake.ts';
 export { HttpTransaction } from './protocols/http/transaction.ts';
 export { QuicStream } from './protocols/quic/stream.ts';
 export { SshHandshake } from './protocols/ssh/handshake.ts';
@@ -26,7 +27,6 @@ export {
   gauge,
   type MetricOptions,
 } from './stats/metrics.ts';
-export { type Classifier, createClassifier, type FamilyRule, rangeMap } from './subscription/classifier.ts';
 export { type Column, type ColumnView, columnView, keep } from './subscription/column-view.ts';
 export type {
   Actions,

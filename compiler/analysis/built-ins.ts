@@ -2,6 +2,7 @@
  * The data types that are not ordinary `@datatype` classes of the library: what the runtime itself makes them from. All
  * other built-in types are read from their sources by way of runtime/runtime.ts, as a user's are.
  */
+import { PROTOCOLS } from '../catalog/catalog.ts';
 import type { DataTypeInfo, Level } from './info.ts';
 
 type Kind = DataTypeInfo['kind'];
@@ -18,10 +19,6 @@ export const BUILT_IN_KINDS: Readonly<Record<string, { readonly kind: Kind; read
 };
 
 /** Session types of the protocols: class name -> catalog name. */
-export const SESSION_TYPES: Readonly<Record<string, string>> = {
-  TlsHandshake: 'tls',
-  HttpTransaction: 'http',
-  DnsTransaction: 'dns',
-  QuicStream: 'quic',
-  SshHandshake: 'ssh',
-};
+export const SESSION_TYPES: Readonly<Record<string, string>> = Object.fromEntries(
+  PROTOCOLS.flatMap(({ name, sessionType }) => (sessionType === undefined ? [] : [[sessionType.name, name]])),
+);

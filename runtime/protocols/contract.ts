@@ -17,6 +17,7 @@ export const enum ProtocolNumber {
   DNS = 3,
   QUIC = 4,
   SSH = 5,
+  DTLS = 6,
 }
 
 /** A parser's word on the first payload bytes of a connection. */

@@ -4,6 +4,7 @@
  */
 import type { ParserFactory } from './contract.ts';
 import { DNS_TCP_PARSER, DNS_UDP_PARSER } from './dns/parser.ts';
+import { DTLS_PARSER } from './dtls/parser.ts';
 import { HTTP_PARSER } from './http/parser.ts';
 import { QUIC_PARSER } from './quic/parser.ts';
 import { SSH_PARSER } from './ssh/parser.ts';
@@ -14,6 +15,7 @@ export const PARSERS: readonly ParserFactory[] = [
   HTTP_PARSER,
   SSH_PARSER,
   QUIC_PARSER,
+  DTLS_PARSER,
   DNS_UDP_PARSER,
   DNS_TCP_PARSER,
 ];

@@ -8,6 +8,7 @@ import type { Pair, Truth, TruthConnection, TruthTls } from '../support/corpus.t
 export type Line =
   | { readonly subscription: 'flows'; readonly ts: number; readonly conn: FlowJson }
   | { readonly subscription: 'handshakes'; readonly ts: number; readonly tls: TlsJson; readonly ft: TupleJson }
+  | { readonly subscription: 'datagramShakes'; readonly ts: number; readonly dtls: TlsJson; readonly ft: TupleJson }
   | { readonly subscription: 'transactions'; readonly ts: number; readonly http: SessionJson; readonly ft: TupleJson }
   | { readonly subscription: 'queries'; readonly ts: number; readonly dns: SessionJson; readonly ft: TupleJson }
   | { readonly subscription: 'shells'; readonly ts: number; readonly ssh: SessionJson; readonly ft: TupleJson }
@@ -176,7 +177,7 @@ export function compareConnections(truth: Truth, lines: readonly Line[], view: V
   return tally;
 }
 
-/** TLS over TCP: one handshake a connection, its names, versions, ciphers, protocols and fingerprints. */
+/** TLS over TCP and DTLS: one handshake a connection, its names, versions, ciphers, protocols and fingerprints. */
 export function compareTls(
   truth: Truth,
   lines: readonly Line[],
@@ -184,12 +185,15 @@ export function compareTls(
   cipherNumber: (name: string) => number,
 ): Comparison {
   const tally = new Tally();
-  const shakes = lines.flatMap((line) => (line.subscription === 'handshakes' ? [line] : []));
+  const shakes = lines.flatMap((line) => {
+    if (line.subscription === 'handshakes') return [{ tls: line.tls, ft: line.ft, ts: line.ts }];
+    return line.subscription === 'datagramShakes' ? [{ tls: line.dtls, ft: line.ft, ts: line.ts }] : [];
+  });
   const ours = group(shakes, (line) => tupleKey(line.ft).key);
   const connections = new Map(truth.connections.map((conn) => [conn.id, conn]));
   const wantedTls = truth.tls.filter((tls) => {
     const conn = connections.get(tls.conn);
-    return tls.over === 'tcp' && conn !== undefined && expected(conn, view);
+    return tls.over !== 'quic' && conn !== undefined && expected(conn, view);
   });
   const theirs = group(wantedTls, (tls) => {
     const conn = connections.get(tls.conn) as TruthConnection;

@@ -1,10 +1,6 @@
 /** The handshake bytes of CRYPTO frames, put in order (RFC 9000 section 19.6). */
+import { createStretches } from '../stretches.ts';
 import { Varints } from './packet.ts';
-
-/** Most handshake bytes of one connection that are kept. */
-const KEPT_MAX = 65536;
-/** Most stretches that wait for what lies between them. */
-const STRETCHES_MAX = 64;
 
 const enum Frame {
   PADDING = 0,
@@ -15,19 +11,15 @@ const enum Frame {
 }
 
 export class CryptoStream {
-  private bytes = new Uint8Array(2048);
-  /** What has come: first offset and end of each stretch, sorted, apart from each other. */
-  private stretches: { start: number; end: number }[] = [];
+  private readonly stretches = createStretches();
 
   /** The bytes from the stream's start up to the first hole. */
   get prefix(): Uint8Array {
-    const [first] = this.stretches;
-    return first === undefined || first.start > 0 ? this.bytes.subarray(0, 0) : this.bytes.subarray(0, first.end);
+    return this.stretches.prefix;
   }
 
   reset(): void {
-    if (this.bytes.length > 4096) this.bytes = new Uint8Array(2048);
-    this.stretches = [];
+    this.stretches.reset();
   }
 
   /** Takes the CRYPTO frames of an opened Initial packet; the frames behind one that has no place there are left out. */
@@ -40,31 +32,12 @@ export class CryptoStream {
         const offset = varints.next();
         const length = varints.next();
         if (offset < 0 || length < 0 || length > payload.length - varints.at) return;
-        this.add(offset, payload.subarray(varints.at, varints.at + length));
+        this.stretches.add(offset, payload.subarray(varints.at, varints.at + length));
         varints.at += length;
       } else if (type === Frame.ACK || type === Frame.ACK_ECN) {
         if (!skipAck(varints, type)) return;
       } else return;
     }
-  }
-
-  private add(offset: number, data: Uint8Array): void {
-    const end = offset + data.length;
-    if (end > KEPT_MAX || data.length === 0) return;
-    if (end > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(end, 2 * this.bytes.length));
-      larger.set(this.bytes);
-      this.bytes = larger;
-    }
-    this.bytes.set(data, offset);
-    let merged = { start: offset, end };
-    const apart = this.stretches.filter((each) => {
-      if (each.end < merged.start || each.start > merged.end) return true;
-      merged = { start: Math.min(each.start, merged.start), end: Math.max(each.end, merged.end) };
-      return false;
-    });
-    if (apart.length >= STRETCHES_MAX) return;
-    this.stretches = [...apart, merged].sort((a, b) => a.start - b.start);
   }
 }
 

@@ -68,7 +68,9 @@ export function ja4(hello: ClientHello, transport: 't' | 'q' | 'd'): string {
   const ciphers = plain(hello.ciphers);
   const extensions = plain(hello.extensions);
   const versions = plain(hello.versions);
-  const version = VERSION_DIGITS[versions.length > 0 ? Math.max(...versions) : hello.version] ?? '00';
+  // Numbers of DTLS count down.
+  const newest = transport === 'd' ? Math.min(...versions) : Math.max(...versions);
+  const version = VERSION_DIGITS[versions.length > 0 ? newest : hello.version] ?? '00';
   const named = hello.asksForName ? 'd' : 'i';
   const head = transport + version + named + count(ciphers) + count(extensions) + alpnDigits(hello);
 

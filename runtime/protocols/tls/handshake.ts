@@ -24,7 +24,7 @@ export interface HandshakeBodies {
  */
 @datatype({ kind: 'session', protocol: 'tls' })
 export class TlsHandshake implements Session {
-  readonly proto = ProtocolNumber.TLS;
+  readonly proto: ProtocolNumber = ProtocolNumber.TLS;
   private readonly client: ClientHello | undefined;
   private readonly server: ServerHello | undefined;
   private readonly serverCertificate: Uint8Array | undefined;

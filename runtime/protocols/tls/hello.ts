@@ -26,8 +26,8 @@ export function isGrease(value: number): boolean {
 }
 
 /** Whether the fixed part of a ClientHello is whole: up to and including the compression methods. */
-export function isClientHello(bytes: Uint8Array, offset: number, length: number): boolean {
-  if (length < 38 || bytes[offset] !== 3 || bytes[offset + SESSION_ID] > 32) return false;
+export function isClientHello(bytes: Uint8Array, offset: number, length: number, major = 3): boolean {
+  if (length < 38 || bytes[offset] !== major || bytes[offset + SESSION_ID] > 32) return false;
   const end = offset + length;
   let at = offset + SESSION_ID + 1 + bytes[offset + SESSION_ID];
   if (at + 2 > end) return false;
@@ -35,11 +35,11 @@ export function isClientHello(bytes: Uint8Array, offset: number, length: number)
   return at < end && at + 1 + bytes[at] <= end;
 }
 
-/** Whether the fixed part of a ServerHello is whole. */
-export function isServerHello(bytes: Uint8Array, offset: number, length: number): boolean {
-  const major = bytes[offset];
+/** Whether the fixed part of a ServerHello is whole. `major`: the first byte of its version, 3 for TLS. */
+export function isServerHello(bytes: Uint8Array, offset: number, length: number, major = 3): boolean {
+  const sent = bytes[offset];
   // 0x7f: the drafts of TLS 1.3.
-  if (length < 38 || (major !== 3 && major !== 0x7f) || bytes[offset + SESSION_ID] > 32) return false;
+  if (length < 38 || (sent !== major && sent !== 0x7f) || bytes[offset + SESSION_ID] > 32) return false;
   return SESSION_ID + 1 + bytes[offset + SESSION_ID] + 3 <= length;
 }
 

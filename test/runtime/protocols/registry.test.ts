@@ -1,13 +1,21 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DNS } from '../../../runtime/protocols/dns/fields.ts';
+import { DTLS } from '../../../runtime/protocols/dtls/fields.ts';
 import type { ProtocolDef } from '../../../runtime/protocols/field.ts';
 import { HTTP } from '../../../runtime/protocols/http/fields.ts';
 import { QUIC } from '../../../runtime/protocols/quic/fields.ts';
 import { PARSERS, parsersFor } from '../../../runtime/protocols/registry.ts';
 import { SSH } from '../../../runtime/protocols/ssh/fields.ts';
 import { TLS } from '../../../runtime/protocols/tls/fields.ts';
-import { DnsTransaction, HttpTransaction, QuicStream, SshHandshake, TlsHandshake } from '../../../runtime/runtime.ts';
+import {
+  DnsTransaction,
+  DtlsHandshake,
+  HttpTransaction,
+  QuicStream,
+  SshHandshake,
+  TlsHandshake,
+} from '../../../runtime/runtime.ts';
 
 const test = suite('protocol registry');
 
@@ -22,6 +30,7 @@ const SESSIONS: readonly (readonly [ProtocolDef, object])[] = [
     new QuicStream({ version: 1, dcid: NO_BYTES, scid: NO_BYTES, packetType: 0, payloadBytesCount: 0 }, undefined),
   ],
   [SSH, new SshHandshake(side, side)],
+  [DTLS, new DtlsHandshake({})],
 ];
 
 for (const [protocol, session] of SESSIONS) {
