@@ -46,6 +46,8 @@ Memory* memoryAt(uint32_t id);
 void memoryRelease(uint32_t id);
 int memoriesInUse();
 bool ealRunning();
+// The symmetric RSS of our ports on such a device.
+rte_eth_rss_conf rssConfiguration(const rte_eth_dev_info& dev);
 
 struct RxQueue {
   uint16_t port;

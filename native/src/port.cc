@@ -27,6 +27,14 @@ static uint8_t symmetricKey[52] = {
 
 static constexpr uint64_t RSS_TYPES = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
 
+rte_eth_rss_conf rssConfiguration(const rte_eth_dev_info& dev) {
+  rte_eth_rss_conf conf = {};
+  conf.rss_key = symmetricKey;
+  conf.rss_key_len = dev.hash_key_size != 0 && dev.hash_key_size <= sizeof symmetricKey ? dev.hash_key_size : 40;
+  conf.rss_hf = RSS_TYPES & dev.flow_type_rss_offloads;
+  return conf;
+}
+
 static napi_value failPort(napi_env env, const char* what, int error) {
   return fail(env, "%s: %s", what, rte_strerror(-error));
 }
@@ -137,10 +145,7 @@ static napi_value portConfigure(napi_env env, napi_callback_info info) {
   rte_eth_conf conf = {};
   if (toBool(env, property(env, args[1], "rss"))) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf.rx_adv_conf.rss_conf.rss_key = symmetricKey;
-    conf.rx_adv_conf.rss_conf.rss_key_len =
-        dev.hash_key_size != 0 && dev.hash_key_size <= sizeof symmetricKey ? dev.hash_key_size : 40;
-    conf.rx_adv_conf.rss_conf.rss_hf = RSS_TYPES & dev.flow_type_rss_offloads;
+    conf.rx_adv_conf.rss_conf = rssConfiguration(dev);
     if (dev.rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH) conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_RSS_HASH;
   }
   // Some virtual devices put a stripped VLAN tag back into their packets only by a way that our buffers do not allow; the

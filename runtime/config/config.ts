@@ -48,6 +48,7 @@ export interface Config {
         readonly rxDescriptors: number;
         readonly promiscuous: boolean;
         readonly mtu: number;
+        readonly hardwareAssist: boolean;
         readonly dpdkArgs: readonly string[];
         readonly monitor: MonitorConfig;
         /** Absent without its section. */
@@ -180,6 +181,7 @@ function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report
             rxDescriptors,
             promiscuous: get('online.promiscuous'),
             mtu: get('online.mtu'),
+            hardwareAssist: get('online.hardware_assist'),
             dpdkArgs: get('online.dpdk_supl_args'),
             monitor: readMonitor(get, (section) => entries.has(section)),
             prometheus: entries.has('online.prometheus')

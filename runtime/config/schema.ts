@@ -85,8 +85,7 @@ export const SCHEMA = {
   'online.hardware_assist': {
     type: 'boolean',
     default: false,
-    inert: true,
-    doc: 'Let the device drop what the packet filter would.',
+    doc: 'Let devices drop TCP and UDP packets that nobody asked for, as far as they can; the rest is filtered in software.',
   },
   'online.dpdk_supl_args': {
     type: 'strings',

@@ -10,7 +10,12 @@ export interface OnlineOutcome {
   readonly workers: readonly { readonly counters: Float64Array; readonly result: WorkerResult | undefined }[];
   /** In the order of `workers`. */
   readonly plans: readonly WorkerPlan[];
-  readonly ports: readonly { readonly port: LivePort; readonly stats: PortStats }[];
+  readonly ports: readonly {
+    readonly port: LivePort;
+    readonly stats: PortStats;
+    /** Dropped by the hardware filter; undefined where nothing counts them. */
+    readonly hardwareFiltered?: number | undefined;
+  }[];
   readonly seconds: number;
   /** Why the run ended before its input did. */
   readonly stopped: string | undefined;
@@ -31,8 +36,9 @@ export function onlineSummary(outcome: OnlineOutcome): string {
       ]),
     ];
   });
-  for (const { port, stats } of ports) {
+  for (const { port, stats, hardwareFiltered } of ports) {
     const received: [string, number][] = [['received', stats.ipackets]];
+    if (hardwareFiltered !== undefined) received.push(['filtered in hardware', hardwareFiltered]);
     rows.push([port.name, list([...received, ...Object.entries(lostOf(stats))])]);
   }
   const width = Math.max(...rows.map(([label]) => label.length));
@@ -50,7 +56,12 @@ export function onlineSummaryJson(outcome: OnlineOutcome): string {
       tracked: workers[i]?.counters[Counter.TRACKED_PACKETS] ?? 0,
       connections: workers[i]?.counters[Counter.CONNS_OPENED] ?? 0,
     })),
-    ports: ports.map(({ port, stats }) => ({ name: port.name, received: stats.ipackets, lost: lostOf(stats) })),
+    ports: ports.map(({ port, stats, hardwareFiltered }) => ({
+      name: port.name,
+      received: stats.ipackets,
+      ...(hardwareFiltered === undefined ? {} : { hardware_filtered: hardwareFiltered }),
+      lost: lostOf(stats),
+    })),
   });
 }
 

@@ -82,7 +82,8 @@ export async function runOnline(program: string, config: Config, settings: RunSe
     try {
       await crew.ready;
       const started = performance.now();
-      for (const note of [...live.notes, ...live.start()]) screen.say('note', note);
+      const rules = config.online?.hardwareAssist === true ? plan.flowRules : undefined;
+      for (const note of [...live.notes, ...live.start(rules)]) screen.say('note', note);
       monitor.start();
       const { prometheus } = config.online ?? {};
       if (prometheus !== undefined) {
@@ -98,7 +99,11 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       await crew.gone;
       monitor.stop();
       sink.close();
-      const stats = live.ports.map((port) => ({ port, stats: live.stats(port) }));
+      const stats = live.ports.map((port) => ({
+        port,
+        stats: live.stats(port),
+        hardwareFiltered: live.hardwareFiltered(port),
+      }));
       if (!settings.quiet) {
         const outcome = { workers: crew.workers, plans: live.workers, ports: stats, seconds, stopped };
         process.stderr.write((settings.json ? onlineSummaryJson : onlineSummary)(outcome));

@@ -11,7 +11,9 @@ import { Burst, Pkt } from '../packet/layout.ts';
 import { openCapture } from '../source/capture.ts';
 import { type DpdkAddon, type PortInfo, type PortStats, reasonOf } from '../source/dpdk.ts';
 import { PORT_LINK_TYPE, type QueueSpec } from '../source/dpdk-port.ts';
+import type { FlowRule } from '../subscription/contract.ts';
 import { ealArguments } from './eal.ts';
+import { installFilter } from './hardware-filter.ts';
 import { availableCores, Capability, coreList, hasCapability, hasInterface, hugepages } from './machine.ts';
 
 /** What one receive core works on. */
@@ -36,8 +38,11 @@ export interface LivePorts {
   readonly ports: readonly LivePort[];
   /** What should be known of the devices before the run. */
   readonly notes: readonly string[];
-  /** Lets packets in: call it when the workers are ready. Returns what should be known. */
-  start(): readonly string[];
+  /**
+   * Lets packets in: call it when the workers are ready. Returns what should be known. With `rules` the devices drop what
+   * nobody asked for, as far as they can.
+   */
+  start(rules?: readonly FlowRule[]): readonly string[];
   stats(port: LivePort): PortStats;
   /** The device's own counters. */
   xstats(port: LivePort): Readonly<Record<string, number>>;
@@ -89,6 +94,7 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       }
     };
     for (const { name, port } of opened.splice(0)) {
+      step(name, () => addon.flowFlush(port));
       step(name, () => addon.portStop(port));
       step(name, () => addon.deviceRemove(port));
     }
@@ -138,10 +144,20 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       memory: memories[id] ?? 0,
       queues: queuesOf.get(core) ?? [],
     }));
-    const start = () =>
-      opened.flatMap(({ name, port }) => {
+    const start = (rules?: readonly FlowRule[]) =>
+      opened.flatMap((live) => {
+        const { name, port } = live;
         const promiscuous = attempt(addon, name, undefined, () => addon.portStart(port, online.promiscuous));
-        return online.promiscuous && !promiscuous ? [`${name}: promiscuous mode cannot be switched on`] : [];
+        const said = online.promiscuous && !promiscuous ? [`${name}: promiscuous mode cannot be switched on`] : [];
+        if (rules === undefined) return said;
+        const queues = workers.flatMap((worker) => worker.queues.filter((queue) => queue.port === port));
+        const filter = installFilter(
+          addon,
+          live,
+          queues.map(({ queue }) => queue).sort((a, b) => a - b),
+          rules,
+        );
+        return [...said, `${name}: ${filter.sentence}`];
       });
     return {
       workers,
@@ -150,7 +166,10 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       start,
       stats: ({ port }) => addon.portStats(port),
       xstats: ({ port }) => addon.portXstats(port),
-      hardwareFiltered: () => undefined,
+      hardwareFiltered: ({ port }) => {
+        const dropped = addon.flowDropped(port);
+        return dropped < 0 ? undefined : dropped;
+      },
       mempool: ({ memory }) => addon.memoryInfo(memory),
       close,
     };
@@ -271,7 +290,9 @@ function checkCores(addon: DpdkAddon, config: Config): void {
 
 function checkDevice(device: Device): void {
   if (device.kind !== 'virtual') return;
-  for (const key of ['iface', 'rx_iface', 'tx_iface']) {
+  // net_tap makes the interface that its options name.
+  const keys = device.driver === 'net_tap' ? ['remote'] : ['iface', 'rx_iface', 'tx_iface'];
+  for (const key of keys) {
     for (const name of optionValues(device, key)) {
       if (hasInterface(name)) continue;
       throw new DeviceError(`${device.name}: there is no network interface ${name}`, 'ip link shows those there are');

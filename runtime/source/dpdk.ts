@@ -84,6 +84,26 @@ export interface PortStats {
   readonly socketDrops: number;
 }
 
+export type FlowHeader = 'eth' | 'ipv4' | 'ipv6' | 'tcp' | 'udp';
+
+/** One header of a device rule: bytes as in the packet; absent ones match any. */
+export interface DeviceItem {
+  readonly type: FlowHeader;
+  readonly spec?: Uint8Array;
+  /** Upper end of a range, like `spec`. */
+  readonly last?: Uint8Array;
+  readonly mask?: Uint8Array;
+}
+
+export interface DeviceRule {
+  /** 0 comes before 1. */
+  readonly priority: number;
+  readonly items: readonly DeviceItem[];
+  readonly action: 'pass' | 'drop';
+  /** Count what is dropped. */
+  readonly count: boolean;
+}
+
 /** What the addon offers when it is built with DPDK. */
 export interface DpdkAddon extends NativeAddon {
   /** Starts the EAL, once per process; `args[0]` is the program's name. The caller's affinity stays as it is. */
@@ -112,6 +132,20 @@ export interface DpdkAddon extends NativeAddon {
   portXstats(port: number): Record<string, number>;
   /** Sends one frame; false when the device or the memory has no room. For tests and probes. */
   portSend(port: number, queue: number, memory: number, frame: Uint8Array): boolean;
+
+  /**
+   * Asks whether a started port would take a flow rule, and with `install` installs it: undefined, or the device's reason
+   * against it. Packets that pass go to `queues`, spread by the symmetric key if there are several.
+   */
+  flowRule(port: number, rule: DeviceRule, queues: readonly number[], install: boolean): string | undefined;
+  /** Packets that rules which count have dropped; -1 when none counts. */
+  flowDropped(port: number): number;
+  /** Removes all flow rules of the port. */
+  flowFlush(port: number): void;
+  /** The queue of each entry of the device's RSS table; empty when it has none. */
+  rssTable(port: number): number[];
+  /** Sets them all; whether the device took it. */
+  rssTableSet(port: number, queues: readonly number[]): boolean;
 
   /** The number of a new packet memory. */
   memoryCreate(settings: MemorySettings): number;

@@ -29,11 +29,16 @@ export interface TestPort {
 
 export const CAPACITY = 2047;
 
-/** Plugs a device in with one queue over a memory of its own. */
-export function plugIn(addon: DpdkAddon, devargs: string, dataRoom = 2048): TestPort {
+/** Plugs a device in with one queue, or several with RSS, over a memory of its own. */
+export function plugIn(addon: DpdkAddon, devargs: string, dataRoom = 2048, queues = 1): TestPort {
   const memory = addon.memoryCreate({ capacity: CAPACITY, cacheSize: 64, dataRoom, slabLength: 4096, socket: -1 });
   const port = addon.deviceProbe(devargs);
-  addon.portConfigure(port, { memories: [memory], rxDescriptors: 256, mtu: 0, rss: false });
+  addon.portConfigure(port, {
+    memories: Array.from({ length: queues }, () => memory),
+    rxDescriptors: 256,
+    mtu: 0,
+    rss: queues > 1,
+  });
   addon.portStart(port, true);
   return {
     port,

@@ -12,7 +12,7 @@ export const plan: Plan = {
   recordWords: 32,
   parsers: ['tls'],
   subscriptions: ['names', 'flows'],
-  flowRules: [],
+  flowRules: JSON.parse(process.env.IRIS_TEST_FLOW_RULES ?? '[]'),
 };
 
 /** Columns: packets of the originator and of the responder. */

@@ -70,6 +70,7 @@ init_data = true
     rxDescriptors: 1024,
     promiscuous: false,
     mtu: 9000,
+    hardwareAssist: false,
     dpdkArgs: ['--log-level=debug'],
     monitor: { display: undefined, log: undefined },
     prometheus: undefined,

@@ -207,6 +207,19 @@ ported('what a device cannot do is refused in one sentence', () => {
   }
 });
 
+ported('a device without a hardware filter is said to have none', () => {
+  const config = configure([['net_null0', [core]]], 'duration = 0.1\nhardware_assist = true');
+  const { status, err } = run(['--config', config]);
+  assert.is(status, 0, err);
+  // The program takes everything: there is nothing to drop.
+  assert.match(err, /^note: net_null0: no hardware filter: the program asks for packets of every kind$/m);
+  const wanting = { IRIS_TEST_FLOW_RULES: JSON.stringify([{ items: [{ layer: 'tcp', fields: [] }] }]) };
+  const refused = run(['--config', config], wanting);
+  assert.is(refused.status, 0, refused.err);
+  const why = 'the device refuses it \\(it has no flow rules\\); packets are filtered in software';
+  assert.match(refused.err, new RegExp(`^note: net_null0: no hardware filter: ${why}$`, 'm'));
+});
+
 ported('keys without effect are said', () => {
   const config = configure([['net_null0', [core]]], 'duration = 0.1\n[offline]\nmtu = 1500');
   const { status, err } = run(['--config', config]);
