@@ -68,6 +68,7 @@ export async function runOffline(
       sub: app.create(core),
       parsers: parsersFor(app.plan.parsers),
       config: conntrack,
+      decap: config.decap,
       seed: randomInt(2 ** 31),
       order,
       stopped: () => stop.signal !== undefined || sink.closedByReader,

@@ -36,6 +36,14 @@ const UNDECODED: readonly CounterName[] = [
   'truncated_udp',
   'bad_udp_header',
 ];
+/** Counters of tunnels, with the word for each. */
+const TUNNELS: readonly (readonly [CounterName, string])[] = [
+  ['decapsulated', 'opened'],
+  ['tunnels_unread', 'without a packet that can be read'],
+  ['tunnels_truncated', 'truncated'],
+  ['tunnels_malformed', 'malformed'],
+  ['tunnels_too_deep', 'too deep'],
+];
 /** Counters that say how connections ended, with the word for it. */
 const ENDED: readonly (readonly [CounterName, string])[] = [
   ['ended_fin', 'fin'],
@@ -67,6 +75,8 @@ export function summaryText(run: RunSummary): string {
   if (run.stopped !== undefined) rows.push(['stopped', run.stopped]);
   const undecoded = list(UNDECODED.map((name) => [name, named[name]]));
   if (undecoded !== '') rows.push(['no tcp or udp', undecoded]);
+  const tunnels = list(TUNNELS.map(([name, word]) => [word, named[name]]));
+  if (tunnels !== '') rows.push(['tunnels', tunnels]);
   const ended = list(ENDED.map(([name, word]) => [word, named[name]]));
   rows.push([
     'connections',

@@ -5,6 +5,7 @@
 import { parse, TomlError } from 'smol-toml';
 import type { ConnTrackConfig } from '../conntrack/config.ts';
 import { ConfigError, ConfigErrors } from '../errors.ts';
+import { type DecapConfig, TEREDO_PORT } from '../packet/decap-config.ts';
 import { check, type Entry } from './check.ts';
 import { DEVICE_ALLOWED, type Device, parseDevice } from './device.ts';
 import { keyLines, lineOf } from './locate.ts';
@@ -57,6 +58,7 @@ export interface Config {
       }
     | undefined;
   readonly conntrack: ConnTrackConfig;
+  readonly decap: DecapConfig;
   /** Sentences about keys that are given but have no effect. */
   readonly notes: readonly string[];
 }
@@ -69,7 +71,8 @@ type Plain<T extends string> = {
   string: string;
   strings: readonly string[];
   cores: readonly number[];
-}[T & ('integer' | 'number' | 'boolean' | 'string' | 'strings' | 'cores')];
+  ports: readonly number[];
+}[T & ('integer' | 'number' | 'boolean' | 'string' | 'strings' | 'cores' | 'ports')];
 type Values<K extends KeyPath> =
   Described<K> extends { readonly default: infer V extends string } ? V : Plain<Described<K>['type']>;
 /** Type of a key's value: absent only when it has no default and need not be given. */
@@ -126,6 +129,34 @@ function readConntrack(get: Get): ConnTrackConfig {
     max_streams: get('conntrack.max_streams'),
     on_gap: get('conntrack.on_gap'),
     max_probe_bytes: get('conntrack.max_probe_bytes'),
+  };
+}
+
+function readDecap(get: Get, report: Report): DecapConfig {
+  const all = get('decap.all');
+  const vxlan_ports = get('decap.vxlan_ports');
+  const geneve_ports = get('decap.geneve_ports');
+  const gtp_u_ports = get('decap.gtp_u_ports');
+  const sections = [vxlan_ports, geneve_ports, gtp_u_ports];
+  const names = ['vxlan_ports', 'geneve_ports', 'gtp_u_ports'];
+  sections.forEach((ports, i) => {
+    for (const port of ports) {
+      const other = sections.findIndex((others) => others.includes(port));
+      if (other < i) report(`decap.${names[i]}`, `${port} is a port of decap.${names[other]} already`);
+      if (port === TEREDO_PORT) report(`decap.${names[i]}`, `${port} is the port of Teredo`);
+    }
+  });
+  return {
+    gre: get('decap.gre') ?? all,
+    ipip: get('decap.ipip') ?? all,
+    vxlan: get('decap.vxlan') ?? all,
+    geneve: get('decap.geneve') ?? all,
+    gtp_u: get('decap.gtp_u') ?? all,
+    teredo: get('decap.teredo') ?? all,
+    vxlan_ports,
+    geneve_ports,
+    gtp_u_ports,
+    max_depth: get('decap.max_depth'),
   };
 }
 
@@ -190,6 +221,7 @@ function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report
             ports,
           },
     conntrack: readConntrack(get),
+    decap: readDecap(get, report),
     notes: notes(entries),
   };
 }

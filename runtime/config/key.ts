@@ -37,7 +37,11 @@ export interface StringsKey extends KeyBase<readonly string[]> {
 export interface CoresKey extends KeyBase<readonly number[]> {
   readonly type: 'cores';
 }
-export type Key = IntegerKey | NumberKey | BooleanKey | StringKey | StringsKey | CoresKey;
+/** A list of different TCP or UDP port numbers. */
+export interface PortsKey extends KeyBase<readonly number[]> {
+  readonly type: 'ports';
+}
+export type Key = IntegerKey | NumberKey | BooleanKey | StringKey | StringsKey | CoresKey | PortsKey;
 
 /** Highest core number that Linux's affinity calls take. */
 export const MAX_CORE = 1023;
@@ -58,6 +62,8 @@ export function allowed(key: Key): string {
       return 'a list of strings';
     case 'cores':
       return `a list of different core numbers, each 0 to ${MAX_CORE}`;
+    case 'ports':
+      return 'a list of different port numbers, each 1 to 65535';
   }
 }
 
@@ -75,13 +81,19 @@ export function accepts(key: Key, value: unknown): boolean {
     case 'strings':
       return Array.isArray(value) && value.every((v) => typeof v === 'string');
     case 'cores':
-      return (
-        Array.isArray(value) &&
-        value.length > 0 &&
-        value.every((v) => Number.isInteger(v) && inRange(v, 0, MAX_CORE)) &&
-        new Set(value).size === value.length
-      );
+      return differentNumbers(value, 0, MAX_CORE);
+    case 'ports':
+      return differentNumbers(value, 1, 65_535);
   }
+}
+
+function differentNumbers(value: unknown, min: number, max: number): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((v) => Number.isInteger(v) && inRange(v, min, max)) &&
+    new Set(value).size === value.length
+  );
 }
 
 function inRange(value: unknown, min: number, max: number): boolean {

@@ -3,6 +3,7 @@
  * Names are those of Iris's own configuration, so that its files can be taken over.
  */
 import { CONNTRACK_DEFAULTS } from '../conntrack/config.ts';
+import { DECAP_DEFAULTS } from '../packet/decap-config.ts';
 import { type Key, MAX_CORE } from './key.ts';
 
 /** Elements of `[[online.ports]]` have this path, then a dot and the key. */
@@ -10,6 +11,7 @@ export const PORTS = 'online.ports[]';
 
 const HOUR = 3_600_000;
 const D = CONNTRACK_DEFAULTS;
+const T = DECAP_DEFAULTS;
 /** A timeout: milliseconds in the file, as in Iris's; seconds in the runtime. */
 const timeout = (seconds: number, doc: string) =>
   ({ type: 'number', default: seconds * 1000, min: 0, max: 1e12, unit: 'ms', doc }) as const;
@@ -172,6 +174,29 @@ export const SCHEMA = {
     type: 'string',
     default: '0.0.0.0',
     doc: 'Address to listen on; 127.0.0.1 for this machine only.',
+  },
+
+  'decap.all': {
+    type: 'boolean',
+    default: false,
+    doc: 'Open every tunnel but those set to false: packets then belong to their innermost connection.',
+  },
+  'decap.gre': { type: 'boolean', doc: 'Open GRE, with PPTP, bridged Ethernet and ERSPAN; false unless all is true.' },
+  'decap.ipip': { type: 'boolean', doc: 'Open IP in IP: IPv4 and IPv6, each in each; false unless all is true.' },
+  'decap.vxlan': { type: 'boolean', doc: 'Open VXLAN; false unless all is true.' },
+  'decap.geneve': { type: 'boolean', doc: 'Open GENEVE; false unless all is true.' },
+  'decap.gtp_u': { type: 'boolean', doc: 'Open the user data of GTP version 1; false unless all is true.' },
+  'decap.teredo': { type: 'boolean', doc: 'Open Teredo, from and to UDP port 3544; false unless all is true.' },
+  'decap.vxlan_ports': { type: 'ports', default: T.vxlan_ports, doc: 'UDP ports that VXLAN is sent to.' },
+  'decap.geneve_ports': { type: 'ports', default: T.geneve_ports, doc: 'UDP ports that GENEVE is sent to.' },
+  'decap.gtp_u_ports': { type: 'ports', default: T.gtp_u_ports, doc: 'UDP ports that GTP user data is sent to.' },
+  'decap.max_depth': {
+    type: 'integer',
+    min: 1,
+    max: 16,
+    default: T.max_depth,
+    unit: 'tunnels',
+    doc: 'Tunnels inside each other that are opened.',
   },
 
   'conntrack.max_connections': {

@@ -1,6 +1,7 @@
 /** What the main thread and its workers tell each other. Packets, connections and sessions never cross. */
 import type { ConnTrackConfig } from '../conntrack/config.ts';
 import { type ExitCode, IrisError } from '../errors.ts';
+import type { DecapConfig } from '../packet/decap-config.ts';
 import type { MetricInfo } from '../stats/metrics.ts';
 import type { WorkerPlan } from './ports.ts';
 
@@ -9,6 +10,7 @@ export interface WorkerTask {
   readonly program: string;
   readonly plan: WorkerPlan;
   readonly conntrack: ConnTrackConfig;
+  readonly decap: DecapConfig;
   readonly strict: boolean;
   /** Secret of the run for the hash of five-tuples. */
   readonly seed: number;

@@ -198,6 +198,7 @@ function createCrew(
       program,
       plan,
       conntrack,
+      decap: config.decap,
       strict: settings.strict,
       seed,
       control,

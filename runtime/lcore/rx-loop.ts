@@ -10,6 +10,7 @@ import { type ConnTrackConfig, conntrackConfig } from '../conntrack/config.ts';
 import { createConnTracker, type EngineCore } from '../conntrack/tracker.ts';
 import type { LineOrder } from '../dispatch/line-order.ts';
 import { InputError } from '../errors.ts';
+import type { DecapConfig } from '../packet/decap-config.ts';
 import { createDecoder, type Share } from '../packet/decode.ts';
 import { createBurstFilter } from '../packet/filter.ts';
 import { createFragmentTable, fragmentSlab } from '../packet/fragments.ts';
@@ -26,6 +27,8 @@ export interface RxLoopOptions {
   /** Parsers of `sub.plan.parsers`, in that order. */
   readonly parsers: readonly ParserFactory[];
   readonly config?: Partial<ConnTrackConfig>;
+  /** Tunnels to open; none by default. */
+  readonly decap?: DecapConfig;
   /** Secret of the run for the hash of five-tuples. Workers of a run share it. */
   readonly seed: number;
   /** Which of the packets are this core's; all by default. */
@@ -61,7 +64,7 @@ const MANY_FRAMES = 1 << 18;
  * (`InputError`), what came before was processed and ended the same way, and the error is thrown.
  */
 export async function rxLoop(options: RxLoopOptions): Promise<void> {
-  const { core, source, sub, seed, share, order, stopped } = options;
+  const { core, source, sub, seed, decap, share, order, stopped } = options;
   const { pkt, pktF, clock, counters } = core;
   const { timeout_resolution } = conntrackConfig(options.config);
   const fragments = createFragmentTable(core.memory, pkt, pktF, counters, fragmentSlab(core.memory));
@@ -69,6 +72,7 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     seed,
     counters,
     fragments,
+    ...(decap === undefined ? {} : { decap }),
     ...(share === undefined ? {} : { share }),
   });
   const tracker = createConnTracker(core, sub, options.parsers, options.config);

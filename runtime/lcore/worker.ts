@@ -72,7 +72,7 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   send({ kind: 'ready' });
   Atomics.wait(control, Control.PHASE, Phase.SETUP);
   try {
-    await rxLoop({ core, source, sub, parsers, config: conntrack, seed: task.seed, order });
+    await rxLoop({ core, source, sub, parsers, config: conntrack, decap: task.decap, seed: task.seed, order });
   } finally {
     order.end();
     outbox.flush();

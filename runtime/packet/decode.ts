@@ -6,11 +6,13 @@
  * lengths are checked before bytes are read: an out-of-bounds read would make its site slow for ever.
  */
 import { Counter, type Counters, createCounters } from '../stats/counters.ts';
+import { type DecapConfig, decapsulates } from './decap-config.ts';
 import type { FragmentTable } from './fragments.ts';
 import { LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
 import { createLinkReader } from './link.ts';
 import { createAddressHash, createNetworkReader } from './network.ts';
-import { createTransportReader, IpProto } from './transport.ts';
+import { createTransportReader, IpProto, type TransportReader } from './transport.ts';
+import { createTunnelReader } from './tunnels.ts';
 
 export interface DecoderOptions {
   /** Secret of the run that seeds the hash; all workers of a run must use the same one. Default 0. */
@@ -25,6 +27,8 @@ export interface DecoderOptions {
   readonly counters?: Counters;
   /** Puts fragments together; without it fragments are counted and belong to no connection. */
   readonly fragments?: FragmentTable;
+  /** Tunnels to open; none by default. */
+  readonly decap?: DecapConfig;
 }
 
 export interface Share {
@@ -51,13 +55,28 @@ export function createDecoder(
   const seed = (options.seed ?? 0) | 0;
   const counters = options.counters ?? createCounters();
   const addressHash = createAddressHash(memory, seed);
-  const readTransport = createTransportReader(memory, pkt, seed, counters);
-  const readLink = createLinkReader(memory, pkt, counters);
+  const link = createLinkReader(memory, pkt, counters);
+  const decap = options.decap !== undefined && decapsulates(options.decap) ? options.decap : undefined;
+  const readTransport = transportReader();
   const readNetwork = createNetworkReader(memory, pkt, addressHash, readTransport, options.fragments, counters);
+
+  function transportReader(): TransportReader {
+    const plain = createTransportReader(memory, pkt, seed, counters);
+    if (decap === undefined) return plain;
+    // The IP layer inside a tunnel is that outside, which in turn comes back to the tunnels.
+    const parts = { memory, pkt, counters, link, readTransport: plain, readNetwork: inner };
+    return createTunnelReader(parts, decap);
+  }
+
+  function inner(p: number, capEnd: number, wireEnd: number): void {
+    readNetwork(p, capEnd, wireEnd);
+  }
 
   function slow(p: number): void {
     for (let word = Pkt.L3; word < Pkt.TS; word++) pkt[p + word] = 0;
-    if (readLink(p)) readNetwork(p);
+    if (!link.frame(p)) return;
+    const frame = pkt[p + Pkt.OFFSET];
+    readNetwork(p, frame + pkt[p + Pkt.CAPLEN], frame + pkt[p + Pkt.WIRELEN]);
   }
 
   /** True if the frame was of the plain kind and is done. */
@@ -121,7 +140,7 @@ export function createDecoder(
       if (!plain) slow(p);
       // The upper half of the hash: its lower bits choose the slot of the connection table.
       const foreign = Math.imul(pkt[p + Pkt.HASH] >>> 16, count) >>> 16 !== index;
-      if (!plain || (pkt[p + Pkt.META] & (Meta.L4 | Meta.MALFORMED)) !== Meta.L4) {
+      if (!plain || decap !== undefined || (pkt[p + Pkt.META] & (Meta.L4 | Meta.MALFORMED)) !== Meta.L4) {
         for (let i = 0; i < DECODER_COUNTERS; i++) {
           if (foreign) counters[i] = saved[i];
           else saved[i] = counters[i];

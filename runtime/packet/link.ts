@@ -23,17 +23,28 @@ export const enum EtherType {
   BRIDGING = 0x6558,
 }
 
-/** Reads the link layer of row `p`: writes `Pkt.L3`, `Pkt.ETHERTYPE` and the VLAN bit of `Pkt.META`. True if IP follows. */
-export type LinkReader = (p: number) => boolean;
+/** Each writes `Pkt.L3`, `Pkt.ETHERTYPE` and the VLAN bit of `Pkt.META`, and returns true, if IP follows. */
+export interface LinkReader {
+  /** Reads the link layer of row `p` from the start of its frame. */
+  frame(p: number): boolean;
+  /** Reads what the EtherType `type` announces at `at`; no byte at or behind `end` is there. */
+  ether(p: number, type: number, at: number, end: number): boolean;
+  /** Reads PPP from its address field, if it has one, or protocol field on. */
+  ppp(p: number, at: number, end: number): boolean;
+  /** What the last of them that returned false has counted. */
+  reason(): Counter;
+}
 
 /** Tags, labels and headers between two IP headers; more is an attack or a loop. */
 const MAX_LAYERS = 16;
 
 export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters: Counters): LinkReader {
   const { view } = memory;
+  let lastReason = Counter.NOT_IP;
 
   function fail(reason: Counter): boolean {
     counters[reason]++;
+    lastReason = reason;
     return false;
   }
 
@@ -181,7 +192,13 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
     return wifi(p, at + length, end, padded);
   }
 
-  return function readLink(p) {
+  /** PPP whose address and control fields (0xff 0x03, RFC 1662 section 3.1) may be left out. */
+  function framedPpp(p: number, at: number, end: number): boolean {
+    const framed = at + 2 <= end && view.getUint16(at) === 0xff03;
+    return ppp(p, framed ? at + 2 : at, end);
+  }
+
+  function frame(p: number): boolean {
     const at = pkt[p + Pkt.OFFSET];
     const end = at + pkt[p + Pkt.CAPLEN];
     switch (pkt[p + Pkt.LINK] & 0xffff) {
@@ -200,11 +217,8 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
       case LinkType.NULL:
       case LinkType.LOOP:
         return family(p, at, end);
-      case LinkType.PPP: {
-        // Address and control (0xff 0x03, RFC 1662 section 3.1) may be left out.
-        const framed = at + 2 <= end && view.getUint16(at) === 0xff03;
-        return ppp(p, framed ? at + 2 : at, end);
-      }
+      case LinkType.PPP:
+        return framedPpp(p, at, end);
       case LinkType.LINUX_SLL:
         if (at + 16 > end) return fail(Counter.TRUNCATED_LINK);
         return ether(p, sllType(view.getUint16(at + 14)), at + 16, end);
@@ -218,7 +232,9 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
       default:
         return fail(Counter.UNKNOWN_LINK_TYPE);
     }
-  };
+  }
+
+  return { frame, ether, ppp: framedPpp, reason: () => lastReason };
 }
 
 /** Cooked captures use 4 for 802.2 LLC and 1 for 802.3 without one; other small numbers are no EtherTypes. */

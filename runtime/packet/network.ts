@@ -7,8 +7,11 @@ import type { FragmentTable } from './fragments.ts';
 import { Meta, type PacketMemory, Pkt } from './layout.ts';
 import { IpProto, type TransportReader } from './transport.ts';
 
-/** Reads the IP header at `Pkt.L3` of row `p` and what follows it. */
-export type NetworkReader = (p: number) => void;
+/**
+ * Reads the IP header at `Pkt.L3` of row `p` and what follows it. No byte at or behind `capEnd` was captured; at `wireEnd`
+ * ends what was on the wire.
+ */
+export type NetworkReader = (p: number, capEnd: number, wireEnd: number) => void;
 
 /** Seeded hash of a 16-byte address: stands for it in `Pkt.SRC` and `Pkt.DST`. */
 export type AddressHash = (at: number) => number;
@@ -148,11 +151,8 @@ export function createNetworkReader(
     }
   }
 
-  return function readNetwork(p) {
+  return function readNetwork(p, capEnd, wireEnd) {
     const at = pkt[p + Pkt.L3];
-    const start = pkt[p + Pkt.OFFSET];
-    const capEnd = start + pkt[p + Pkt.CAPLEN];
-    const wireEnd = start + pkt[p + Pkt.WIRELEN];
     if (view.getUint8(at) >>> 4 === 4) ipv4(p, at, capEnd, wireEnd);
     else ipv6(p, at, capEnd, wireEnd);
   };

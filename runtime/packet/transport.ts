@@ -9,10 +9,13 @@ import { Meta, type PacketMemory, Pkt } from './layout.ts';
 /** IP protocol numbers the decoder names. */
 export const enum IpProto {
   HOP_BY_HOP = 0,
+  IPV4 = 4,
   TCP = 6,
   UDP = 17,
+  IPV6 = 41,
   IPV6_ROUTE = 43,
   IPV6_FRAGMENT = 44,
+  GRE = 47,
   ESP = 50,
   AH = 51,
   IPV6_NONE = 59,

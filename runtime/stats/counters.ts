@@ -25,6 +25,13 @@ export const enum Counter {
   DATAGRAMS_REASSEMBLED,
   FRAGMENTS_DROPPED,
   DATAGRAMS_TIMED_OUT,
+  // Tunnels: those opened, and those that stayed closed, by reason.
+  DECAPSULATED,
+  TUNNELS_TRUNCATED,
+  TUNNELS_MALFORMED,
+  /** No IP packet inside, or a form of the tunnel that is not read. */
+  TUNNELS_UNREAD,
+  TUNNELS_TOO_DEEP,
   // Filter and connections.
   TRANSPORT_PACKETS,
   FILTERED_OUT,
@@ -80,6 +87,11 @@ export const COUNTER_NAMES = [
   'datagrams_reassembled',
   'fragments_dropped',
   'datagrams_timed_out',
+  'decapsulated',
+  'tunnels_truncated',
+  'tunnels_malformed',
+  'tunnels_unread',
+  'tunnels_too_deep',
   'transport_packets',
   'filtered_out',
   'tracked_packets',

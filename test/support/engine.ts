@@ -6,6 +6,7 @@ import { type ConnTracker, createConnTracker, type EngineCore } from '../../runt
 import { createCore } from '../../runtime/core.ts';
 import { ConnRecord } from '../../runtime/datatypes/conn-record.ts';
 import { Lifespan } from '../../runtime/datatypes/lifespan.ts';
+import type { DecapConfig } from '../../runtime/packet/decap-config.ts';
 import { createDecoder } from '../../runtime/packet/decode.ts';
 import { createBurstFilter } from '../../runtime/packet/filter.ts';
 import { createFragmentTable, fragmentSlab } from '../../runtime/packet/fragments.ts';
@@ -56,6 +57,7 @@ export interface EngineOptions {
   readonly memory?: PacketMemory;
   readonly maxConnections?: number;
   readonly config?: Partial<ConnTrackConfig>;
+  readonly decap?: DecapConfig;
   /** Actions at the first packet; all by default. */
   readonly actions?: number;
   readonly parsers?: readonly ParserFactory[];
@@ -167,7 +169,13 @@ export function createEngine(options: EngineOptions = {}): Engine {
   const sub = { ...base, ...options.sub?.(core, base) };
   const { pkt, pktF, counters } = core;
   const fragments = createFragmentTable(memory, pkt, pktF, counters, fragmentSlab(memory));
-  const decode = createDecoder(memory, pkt, pktF, { seed: options.seed ?? 1, counters, fragments });
+  const { decap, seed = 1 } = options;
+  const decode = createDecoder(memory, pkt, pktF, {
+    seed,
+    counters,
+    fragments,
+    ...(decap === undefined ? {} : { decap }),
+  });
   const tracker = createConnTracker(core, sub, options.parsers ?? [], config);
   const filter = createBurstFilter(core, sub, tracker.rows, counters);
   let now = 0;

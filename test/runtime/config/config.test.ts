@@ -6,6 +6,7 @@ import { deviceArguments, parseDevice, playedCaptures } from '../../../runtime/c
 import { keyLines } from '../../../runtime/config/locate.ts';
 import { CONNTRACK_DEFAULTS } from '../../../runtime/conntrack/config.ts';
 import { ConfigError, ConfigErrors } from '../../../runtime/errors.ts';
+import { DECAP_ALL, DECAP_DEFAULTS } from '../../../runtime/packet/decap-config.ts';
 
 const test = suite('config');
 
@@ -31,6 +32,24 @@ test('nothing said: the defaults', () => {
   assert.is(config.online, undefined);
   assert.equal(config.mempool, { capacity: 65_535, cacheSize: 512 });
   assert.equal(config.notes, []);
+});
+
+test('tunnels: all of them, but those said otherwise; ports of their own', () => {
+  assert.equal(defaultConfig().decap, DECAP_DEFAULTS);
+  assert.equal(parseConfig('[decap]\nall = true', 'x.toml').decap, DECAP_ALL);
+  const { decap } = parseConfig('[decap]\nall = true\nipip = false\nvxlan_ports = [8472]\nmax_depth = 2', 'x.toml');
+  assert.equal(decap, { ...DECAP_ALL, ipip: false, vxlan_ports: [8472], max_depth: 2 });
+  assert.equal(parseConfig('decap.gre = true', 'x.toml').decap, { ...DECAP_DEFAULTS, gre: true });
+  assert.equal(
+    faults('[decap]\ngtp = true\nvxlan_ports = [0]\ngeneve_ports = [6081, 4789]\ngtp_u_ports = [3544]\nmax_depth = 17'),
+    [
+      'decap.gtp:2 unknown key; did you mean gtp_u?',
+      'decap.vxlan_ports:3 [0] is not allowed; it must be a list of different port numbers, each 1 to 65535',
+      'decap.geneve_ports:4 4789 is a port of decap.vxlan_ports already',
+      'decap.gtp_u_ports:5 3544 is the port of Teredo',
+      'decap.max_depth:6 17 is not allowed; it must be a whole number of 1 to 16 tunnels',
+    ],
+  );
 });
 
 test('everything said', () => {

@@ -5,72 +5,28 @@
 import { createHash } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Burst, Pkt } from '../../../runtime/packet/layout.ts';
-import { openCapture } from '../../../runtime/source/capture.ts';
-import { END_OF_INPUT } from '../../../runtime/source/contract.ts';
 import { corpus, corpusEntries, readTruth, type TruthConnection } from '../../support/corpus.ts';
-import { createEngine, type Frame, packetMemory, type Told } from '../../support/engine.ts';
-import { address } from '../../support/frames.ts';
+import { endsKey, framesOf, keyOfRecord, keyOfTruth } from '../../support/corpus-frames.ts';
+import { createEngine, packetMemory, type Told } from '../../support/engine.ts';
 
 const test = suite('engine on the corpus');
 const folder = corpus();
 const memory = packetMemory(1 << 22, 1 << 24);
 
-function framesOf(path: string): Frame[] {
-  const frames: Frame[] = [];
-  const source = openCapture(path, { slabBytes: 64 });
-  const pkt = new Int32Array(Burst.MAX << Pkt.SHIFT);
-  for (;;) {
-    const n = source.poll(pkt, Burst.MAX);
-    if (n === END_OF_INPUT) break;
-    for (let p = 0; p < n << Pkt.SHIFT; p += Pkt.STRIDE) {
-      const at = pkt[p + Pkt.OFFSET];
-      frames.push({
-        ts: (pkt[p + Pkt.SEC] >>> 0) + pkt[p + Pkt.NSEC] * 1e-9,
-        bytes: source.memory.bytes.slice(at, at + pkt[p + Pkt.CAPLEN]),
-        wirelen: pkt[p + Pkt.WIRELEN],
-        link: pkt[p + Pkt.LINK],
-      });
-    }
-  }
-  source.close();
-  return frames;
-}
-
-/** Ends as `proto addressbytes|port addressbytes|port`, the same for both notations. */
-function key(proto: string, orig: string, resp: string): string {
-  const end = (text: string) => {
-    const at = text.lastIndexOf('|');
-    return `${Buffer.from(address(text.slice(0, at))).toString('hex')}|${text.slice(at + 1)}`;
-  };
-  return `${proto} ${end(orig)} ${end(resp)}`;
-}
-
-function keyOf(told: Told): string {
-  const { record } = told;
-  if (record === undefined) return '';
-  const { proto, orig_addr, orig_port, resp_addr, resp_port } = record;
-  return key(proto, plain(`${orig_addr}|${orig_port}`), plain(`${resp_addr}|${resp_port}`));
-}
-
-/** IPv4-mapped addresses written with decimals, as groups. */
-function plain(text: string): string {
-  return text.replace(/^::ffff:(\d+)\.(\d+)\.(\d+)\.(\d+)/, (_, a, b, c, d) => {
-    const hex = (x: string, y: string) => (Number(x) * 256 + Number(y)).toString(16);
-    return `::ffff:${hex(a, b)}:${hex(c, d)}`;
-  });
+function keyOf({ record }: Told): string {
+  return record === undefined ? '' : keyOfRecord(record);
 }
 
 /** Connections that the truth splits or joins otherwise, by their nature: more than one of the same ends. */
 function unique(connections: readonly TruthConnection[]): Map<string, TruthConnection> {
   const byKey = new Map<string, TruthConnection | undefined>();
   for (const c of connections) {
-    const own = [key(c.proto, c.orig, c.resp), key(c.proto, c.resp, c.orig)];
+    const own = [keyOfTruth(c), endsKey(c.proto, c.resp, c.orig)];
     const seen = own.some((k) => byKey.has(k));
     for (const k of own) byKey.set(k, seen ? undefined : c);
   }
   const out = new Map<string, TruthConnection>();
-  for (const [k, c] of byKey) if (c !== undefined && k === key(c.proto, c.orig, c.resp)) out.set(k, c);
+  for (const [k, c] of byKey) if (c !== undefined && k === keyOfTruth(c)) out.set(k, c);
   return out;
 }
 
