@@ -1,23 +1,27 @@
-/** A run over a capture, on the thread that was asked: source, core and sink put together, and every way of ending. */
+/** A run over a capture, on the thread that was asked or on several: source, core and sink put together, and every way of
+ * ending.
+ */
 import { randomInt } from 'node:crypto';
 import { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import type { ConnTrackConfig } from '../conntrack/config.ts';
 import type { EngineCore } from '../conntrack/tracker.ts';
 import { createCore } from '../core.ts';
 import { createEmitter } from '../dispatch/emit.ts';
 import { createLineOrder, type LineOrder } from '../dispatch/line-order.ts';
 import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
 import { createUserErrors } from '../dispatch/user-errors.ts';
-import { ExitCode } from '../errors.ts';
+import { ExitCode, IrisError } from '../errors.ts';
 import type { RunSettings } from '../lcore/online.ts';
 import { startProgress } from '../lcore/progress.ts';
 import { rxLoop } from '../lcore/rx-loop.ts';
+import { startShards } from '../lcore/shards.ts';
 import { Pkt } from '../packet/layout.ts';
 import { parsersFor } from '../protocols/registry.ts';
 import { type CaptureSource, openCapture } from '../source/capture.ts';
 import type { PacketSource } from '../source/contract.ts';
 import { Counter } from '../stats/counters.ts';
-import { loadApp } from './load-app.ts';
+import { type LoadedApp, loadApp } from './load-app.ts';
 import { printError } from './print-error.ts';
 import { listenForStop, SIGNAL_EXIT_CODES } from './stop.ts';
 import { summaryJson, summaryText } from './summary.ts';
@@ -30,10 +34,15 @@ export async function runOffline(
   program: string,
   pcap: string,
   config: Config,
-  settings: RunSettings,
+  settings: RunSettings & { readonly cores: number },
 ): Promise<number> {
   const app = await loadApp(program);
-  const capture = openCapture(pcap, { slabBytes: config.conntrack.max_out_of_order_bytes });
+  const conntrack = {
+    ...config.conntrack,
+    max_connections: settings.maxConnections ?? config.conntrack.max_connections,
+  };
+  if (settings.cores > 1) return runShards(app, pcap, conntrack, settings);
+  const capture = openCapture(pcap, { slabBytes: conntrack.max_out_of_order_bytes });
   const sink = openLineSink(settings.out);
   const clock = new Int32Array(Clock.WORDS);
   const order = createLineOrder(clock, { entry: ({ text }) => sink.write(text), passed() {} });
@@ -43,10 +52,6 @@ export async function runOffline(
     report: (text) => process.stderr.write(text),
     describe: (c) => core.fiveTuple.at(c).toString(),
   });
-  const conntrack = {
-    ...config.conntrack,
-    max_connections: settings.maxConnections ?? config.conntrack.max_connections,
-  };
   const core: EngineCore = createCore({
     id: 0,
     memory: capture.memory,
@@ -105,6 +110,76 @@ export async function runOffline(
   }
   if (fault !== undefined) return printError(fault, settings.json);
   return stop.signal === undefined ? ExitCode.OK : SIGNAL_EXIT_CODES[stop.signal];
+}
+
+/** The same on `settings.cores` threads. */
+async function runShards(
+  app: LoadedApp,
+  pcap: string,
+  conntrack: ConnTrackConfig,
+  settings: RunSettings & { readonly cores: number },
+): Promise<number> {
+  if (pcap === '-') {
+    throw new IrisError(
+      ExitCode.USAGE,
+      'one core reads the standard input, not several',
+      'write it to a file first, or leave out --cores',
+    );
+  }
+  // What is no capture ends the run here, before any thread starts.
+  openCapture(pcap, { slabBytes: 0 }).close();
+  const sink = openLineSink(settings.out);
+  const stop = listenForStop();
+  const started = performance.now();
+  const shards = startShards({
+    program: app.path,
+    pcap,
+    cores: settings.cores,
+    conntrack,
+    strict: settings.strict,
+    write(text) {
+      sink.write(text);
+      if (sink.closedByReader) shards.stop();
+    },
+    report: (text) => process.stderr.write(text),
+  });
+  stop.onStop = shards.stop;
+  const endProgress =
+    settings.quiet || settings.json ? undefined : startProgress(shards.progress, toTerminal(settings));
+  await shards.gone;
+  endProgress?.();
+  stop.dispose();
+  let { fault }: { fault?: unknown } = shards;
+  try {
+    sink.close();
+  } catch (error) {
+    fault ??= error;
+  }
+  if (!settings.quiet) {
+    const { results } = shards;
+    process.stderr.write(
+      (settings.json ? summaryJson : summaryText)({
+        // Every core reads every packet.
+        packets: Math.max(...results.map(({ packets }) => packets)),
+        bytes: Math.max(...results.map(({ bytes }) => bytes)),
+        seconds: (performance.now() - started) / 1000,
+        counters: shards.counters(),
+        delivered: addedUp(results.map(({ delivered }) => delivered)),
+        userErrors: addedUp(results.map(({ userErrors }) => userErrors)),
+        lost: {},
+        ...stoppedBy(stop.signal, sink),
+      }),
+    );
+  }
+  if (fault !== undefined) return printError(fault, settings.json);
+  return stop.signal === undefined ? ExitCode.OK : SIGNAL_EXIT_CODES[stop.signal];
+}
+
+/** Amounts by name, those of one name added up. */
+function addedUp(lists: readonly (readonly (readonly [string, number])[])[]): Map<string, number> {
+  const all = new Map<string, number>();
+  for (const [name, amount] of lists.flat()) all.set(name, (all.get(name) ?? 0) + amount);
+  return all;
 }
 
 function stoppedBy(signal: string | undefined, sink: LineSink): { stopped?: string } {

@@ -1,0 +1,84 @@
+/**
+ * Entries of one worker on their way to the main thread: many in one message, and never more under way than the main
+ * thread can keep up with: a worker that is too far ahead of the others waits for them.
+ */
+import type { EntrySink } from './line-order.ts';
+
+/** Entries as they cross threads. Entry `i` is the text from `ends[i - 1]` to `ends[i]`. */
+export interface LineBatch {
+  readonly times: Float64Array;
+  readonly keys: Float64Array;
+  readonly timers: Uint8Array;
+  readonly ends: Uint32Array;
+  readonly text: string;
+  /** Nothing of this worker before this place comes any more. */
+  readonly passedTime: number;
+  readonly passedKey: number;
+}
+
+/** A batch is sent when it has so many UTF-16 units, or so many ms have gone by. */
+const BATCH_UNITS = 128 * 1024;
+const BATCH_MS = 20;
+/** Most units sent and not yet written. */
+const MOST_UNDER_WAY = 32 * 1024 * 1024;
+
+export interface LineBatcher extends EntrySink {
+  /** Sends what there is. */
+  flush(): void;
+}
+
+/**
+ * Batches for `send`. `underWay[slot]` is shared with the main thread: units sent and not yet written, see
+ * {@link createLineMerger}.
+ */
+export function createLineBatcher(send: (batch: LineBatch) => void, underWay: Int32Array, slot: number): LineBatcher {
+  let times: number[] = [];
+  let keys: number[] = [];
+  let timers: number[] = [];
+  let ends: number[] = [];
+  let texts: string[] = [];
+  let units = 0;
+  let passedTime = Number.NEGATIVE_INFINITY;
+  let passedKey = Number.NEGATIVE_INFINITY;
+  let sentAt = 0;
+
+  function flush(): void {
+    send({
+      times: Float64Array.from(times),
+      keys: Float64Array.from(keys),
+      timers: Uint8Array.from(timers),
+      ends: Uint32Array.from(ends),
+      text: texts.join(''),
+      passedTime,
+      passedKey,
+    });
+    sentAt = performance.now();
+    Atomics.add(underWay, slot, units);
+    times = [];
+    keys = [];
+    timers = [];
+    ends = [];
+    texts = [];
+    units = 0;
+    for (let now = Atomics.load(underWay, slot); now > MOST_UNDER_WAY; now = Atomics.load(underWay, slot)) {
+      Atomics.wait(underWay, slot, now, 100);
+    }
+  }
+
+  return {
+    entry({ time, key, timers: byTimers, text }) {
+      times.push(time);
+      keys.push(key);
+      timers.push(byTimers ? 1 : 0);
+      texts.push(text);
+      units += text.length;
+      ends.push(units);
+    },
+    passed(time, key) {
+      passedTime = time;
+      passedKey = key;
+      if (units >= BATCH_UNITS || performance.now() - sentAt >= BATCH_MS) flush();
+    },
+    flush,
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * One of the cores that share a capture: a thread that reads the whole file and keeps the connections that fall to it by
+ * the hash of their five-tuple. Reading and decoding a packet is cheap beside tracking it, and nothing has to be handed
+ * over; as every core sees every packet's time, their timers run at the same packets as one core's would.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { loadApp } from '../cli/load-app.ts';
+import { Clock } from '../clock.ts';
+import type { ConnTrackConfig } from '../conntrack/config.ts';
+import { createCore } from '../core.ts';
+import { createEmitter } from '../dispatch/emit.ts';
+import { createLineBatcher, type LineBatch } from '../dispatch/line-batch.ts';
+import { createLineOrder } from '../dispatch/line-order.ts';
+import { createUserErrors } from '../dispatch/user-errors.ts';
+import type { Share } from '../packet/decode.ts';
+import { parsersFor } from '../protocols/registry.ts';
+import { openCapture } from '../source/capture.ts';
+import { createCounters } from '../stats/counters.ts';
+import { Control, faultOf, Phase, type WorkerFault, type WorkerResult } from './messages.ts';
+import { rxLoop } from './rx-loop.ts';
+
+/** A worker's task, its `workerData`. */
+export interface ShardTask {
+  readonly program: string;
+  readonly pcap: string;
+  readonly share: Share;
+  readonly conntrack: ConnTrackConfig;
+  readonly strict: boolean;
+  /** Secret of the run for the hash of five-tuples. */
+  readonly seed: number;
+  /** Words of {@link Control}, shared with the main thread. */
+  readonly control: Int32Array;
+  /** The worker's counters, shared. */
+  readonly counters: SharedArrayBuffer;
+  /** Packets and bytes read so far, shared: float64. */
+  readonly read: SharedArrayBuffer;
+}
+
+export type ShardMessage =
+  | { readonly kind: 'lines'; readonly batch: LineBatch }
+  /** Text for the standard error. */
+  | { readonly kind: 'report'; readonly text: string }
+  /** The last one; `fault` is what ended the work before its end. */
+  | { readonly kind: 'done'; readonly result: WorkerResult; readonly fault: WorkerFault | undefined };
+
+async function work(task: ShardTask, send: (message: ShardMessage) => void): Promise<void> {
+  const { share, control, conntrack } = task;
+  const app = await loadApp(task.program);
+  const capture = openCapture(task.pcap, { slabBytes: conntrack.max_out_of_order_bytes });
+  const batcher = createLineBatcher((batch) => send({ kind: 'lines', batch }), control, Control.WORKERS + share.index);
+  const clock = new Int32Array(Clock.WORDS);
+  const order = createLineOrder(clock, batcher);
+  const emitter = createEmitter(clock, order.add, app.plan.subscriptions);
+  const userErrors = createUserErrors({
+    strict: task.strict,
+    report: (text) => send({ kind: 'report', text }),
+    describe: (c) => core.fiveTuple.at(c).toString(),
+  });
+  const core = createCore({
+    id: share.index,
+    memory: capture.memory,
+    plan: app.plan,
+    maxConnections: conntrack.max_connections,
+    emit: emitter.emit,
+    userError: userErrors.userError,
+    clock,
+    counters: createCounters(task.counters),
+  });
+  const read = new Float64Array(task.read);
+  let fault: WorkerFault | undefined;
+  try {
+    await rxLoop({
+      core,
+      source: capture,
+      sub: app.create(core),
+      parsers: parsersFor(app.plan.parsers),
+      config: conntrack,
+      seed: task.seed,
+      share,
+      order,
+      stopped() {
+        read[0] = capture.stats.packets;
+        read[1] = capture.stats.bytes;
+        return Atomics.load(control, Control.PHASE) === Phase.STOP;
+      },
+    });
+  } catch (error) {
+    fault = faultOf(error);
+    order.end();
+  } finally {
+    capture.close();
+  }
+  batcher.flush();
+  const { packets, bytes, lost } = capture.stats;
+  const result = { packets, bytes, lost, delivered: [...emitter.delivered], userErrors: [...userErrors.counts] };
+  send({ kind: 'done', result, fault });
+}
+
+const parent = parentPort;
+if (parent !== null) {
+  const send = (message: ShardMessage) => parent.postMessage(message);
+  try {
+    await work(workerData as ShardTask, send);
+  } catch (error) {
+    const result = { packets: 0, bytes: 0, lost: {}, delivered: [], userErrors: [] };
+    send({ kind: 'done', result, fault: faultOf(error) });
+  }
+  parent.close();
+}

@@ -1,0 +1,120 @@
+/**
+ * A run over a capture on several cores, as its main thread sees it: workers that share the packets, and their lines
+ * merged into one stream, which is that of one core.
+ */
+import { randomInt } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
+import type { ConnTrackConfig } from '../conntrack/config.ts';
+import { createLineMerger } from '../dispatch/line-merger.ts';
+import { ExitCode } from '../errors.ts';
+import { COUNTERS_BYTES, Counter, type Counters, createCounters } from '../stats/counters.ts';
+import { Control, errorOf, faultOf, Phase, type WorkerFault, type WorkerResult } from './messages.ts';
+import type { ShardMessage, ShardTask } from './shard-worker.ts';
+
+export interface ShardedRun {
+  /** Path of the module. */
+  readonly program: string;
+  readonly pcap: string;
+  readonly cores: number;
+  readonly conntrack: ConnTrackConfig;
+  readonly strict: boolean;
+  /** Takes the run's lines, one or more at a time. What it throws ends the run. */
+  readonly write: (text: string) => void;
+  /** Takes text for the standard error. */
+  readonly report: (text: string) => void;
+}
+
+export interface Shards {
+  /** Every worker has ended. */
+  readonly gone: Promise<void>;
+  /** Ends the run as the end of the input would. */
+  stop(): void;
+  /** Packets and bytes read so far, connections opened so far. */
+  progress(): { readonly packets: number; readonly bytes: number; readonly connections: number };
+  /** Everything counted, added up. */
+  counters(): Counters;
+  /** Of the workers that have ended. */
+  readonly results: readonly WorkerResult[];
+  /** What ended the run before the end of its input. */
+  readonly fault: Error | undefined;
+}
+
+/** Starts the workers of a run. */
+export function startShards(run: ShardedRun): Shards {
+  const { program, pcap, cores, conntrack, strict } = run;
+  const control = new Int32Array(new SharedArrayBuffer((Control.WORKERS + cores) * 4));
+  const seed = randomInt(2 ** 31);
+  const results: WorkerResult[] = [];
+  let fault: WorkerFault | undefined;
+  const merger = createLineMerger(cores, write, control, (worker) => Control.WORKERS + worker);
+
+  function stop(): void {
+    Atomics.store(control, Control.PHASE, Phase.STOP);
+  }
+  function fail(problem: WorkerFault): void {
+    fault ??= problem;
+    stop();
+  }
+  function write(text: string): void {
+    try {
+      run.write(text);
+    } catch (error) {
+      fail(faultOf(error));
+    }
+  }
+
+  const workers = Array.from({ length: cores }, (_, index) => {
+    const counters = new SharedArrayBuffer(COUNTERS_BYTES);
+    const read = new SharedArrayBuffer(16);
+    const share = { index, count: cores };
+    const task: ShardTask = { program, pcap, share, conntrack, strict, seed, control, counters, read };
+    const worker = new Worker(new URL('./shard-worker.js', import.meta.url), { workerData: task });
+    let done = false;
+    worker.on('message', (message: ShardMessage) => {
+      switch (message.kind) {
+        case 'lines':
+          merger.add(index, message.batch);
+          break;
+        case 'report':
+          run.report(message.text);
+          break;
+        case 'done':
+          done = true;
+          results.push(message.result);
+          // The others meet the end of a broken capture by themselves, and it is the same.
+          if (message.fault?.exitCode === ExitCode.INPUT) fault ??= message.fault;
+          else if (message.fault !== undefined) fail(message.fault);
+          merger.end(index);
+          break;
+      }
+    });
+    worker.on('error', (error) => fail(faultOf(error)));
+    const gone = new Promise<void>((resolve) => {
+      worker.on('exit', () => {
+        if (!done) fail({ message: `core ${index} ended without a word` });
+        merger.end(index);
+        resolve();
+      });
+    });
+    return { counters: createCounters(counters), read: new Float64Array(read), gone };
+  });
+
+  return {
+    gone: Promise.all(workers.map(({ gone }) => gone)).then(() => {}),
+    stop,
+    progress: () => ({
+      packets: Math.max(...workers.map(({ read }) => read[0])),
+      bytes: Math.max(...workers.map(({ read }) => read[1])),
+      connections: workers.reduce((sum, { counters }) => sum + counters[Counter.CONNS_OPENED], 0),
+    }),
+    counters() {
+      const all = createCounters();
+      for (const { counters } of workers) for (let i = 0; i < Counter.COUNT; i++) all[i] += counters[i];
+      return all;
+    },
+    results,
+    get fault() {
+      return fault === undefined ? undefined : errorOf(fault);
+    },
+  };
+}
