@@ -178,9 +178,14 @@ function compareQuic(
     tally.check(conn, 'quic fields', 'quic dcid', our.dcid ?? null, their.first_initial_dcid);
     tally.check(conn, 'quic fields', 'quic sni', our.sni ?? null, hello?.sni ?? null);
     tally.check(conn, 'quic fields', 'quic alpn', our.client_alpn_protocols ?? [], hello?.alpn_offered ?? []);
-    tally.check(conn, 'quic fields', 'quic ja3', our.ja3_hash ?? null, hello?.client_hellos[0]?.ja3 ?? null);
+    tally.check(conn, 'quic fields', 'quic ja3', our.ja3_hash ?? null, hello?.client_hellos.at(-1)?.ja3 ?? null);
+    const cipher = our.cipher === undefined ? null : cipherNumber(our.cipher as string);
+    const chosen = hello?.cipher_selected ?? null;
+    tally.check(conn, 'quic fields', 'quic cipher', cipher, chosen === null ? null : Number(chosen));
+    tally.check(conn, 'quic fields', 'quic tls version', our.tls_version ?? null, hello?.version_selected ?? null);
+    tally.check(conn, 'quic fields', 'quic ja3s', our.ja3s_hash ?? null, hello?.ja3s ?? null);
     const ciphers = ((our.client_ciphers ?? []) as string[]).map(cipherNumber);
-    tally.check(conn, 'quic fields', 'quic ciphers', ciphers, hello?.client_hellos[0]?.ciphers ?? []);
+    tally.check(conn, 'quic fields', 'quic ciphers', ciphers, hello?.client_hellos.at(-1)?.ciphers ?? []);
   });
 }
 

@@ -25,12 +25,14 @@ export interface InitialParts {
   readonly number?: number;
   /** Identifier the keys are made of, if not `dcid`. */
   readonly keysOf?: Bytes;
+  /** Whose packet it is: the client's if not said. */
+  readonly side?: 'client' | 'server';
 }
 
-/** A client's Initial packet with these frames, padded to `size` bytes. */
+/** An Initial packet with these frames, padded to `size` bytes. */
 export function initial(parts: InitialParts, frames: Uint8Array, size = 1200): Uint8Array {
-  const { version = 1, dcid, scid = [], token = [], number = 0, keysOf = dcid } = parts;
-  const keys = initialKeys(version, Uint8Array.from(keysOf), 'client');
+  const { version = 1, dcid, scid = [], token = [], number = 0, keysOf = dcid, side = 'client' } = parts;
+  const keys = initialKeys(version, Uint8Array.from(keysOf), side);
   const typeBits = version === 0x6b3343cf ? 1 : 0;
   const start = concat(longStart(0xc0 | (typeBits << 4) | 1, version, dcid, scid), varint(token.length), token);
   const numberBytes = u16be(number);

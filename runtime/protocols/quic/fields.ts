@@ -1,8 +1,9 @@
-/** The catalog's entry of QUIC: the first packets of a connection and the TLS ClientHello they carry. */
+/** The catalog's entry of QUIC: the first packets of a connection and the TLS hellos they carry. */
 import { ProtocolNumber } from '../contract.ts';
 import type { FieldDef, ProtocolDef } from '../field.ts';
 import { sessionField } from '../session-field.ts';
 import { TLS_FIELDS } from '../tls/fields.ts';
+import { VERSIONS } from '../tls/names.ts';
 
 /** Versions with a specification (IANA, QUIC Versions). */
 export const QUIC_VERSIONS: Readonly<Record<string, number>> = {
@@ -38,10 +39,11 @@ const OWN_FIELDS: readonly FieldDef[] = [
     max: 1,
   }),
   sessionField('payload_bytes_count', 'u16', 'Length field of the first long header, in bytes.', PACKET),
+  sessionField('tls_version', 'u16', 'Version of TLS the server chose.', 'RFC 8446 section 4.2.1', { names: VERSIONS }),
 ];
 
-/** What a ClientHello alone tells; the server's part is encrypted with keys that the wire does not show. */
-const CLIENT_HELLO = /^(?:sni|client_(?!cert).*|ja3_.*|ja4)$/;
+/** What ClientHello and ServerHello tell; the rest is encrypted with keys that the wire does not show. */
+const HELLOS = /^(?:sni|client_(?!cert).*|cipher|server_(?:random|key_share|extensions)|ja3s?_.*|ja4)$/;
 
 export const QUIC: ProtocolDef = {
   name: 'quic',
@@ -50,6 +52,6 @@ export const QUIC: ProtocolDef = {
   over: ['udp'],
   layer: 'application',
   number: ProtocolNumber.QUIC,
-  fields: [...OWN_FIELDS, ...TLS_FIELDS.filter((field) => CLIENT_HELLO.test(field.name))],
+  fields: [...OWN_FIELDS, ...TLS_FIELDS.filter((field) => HELLOS.test(field.name))],
   sessionType: { name: 'QuicStream', doc: 'The start of one QUIC connection, with the ClientHello it carries.' },
 };

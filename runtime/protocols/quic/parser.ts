@@ -1,29 +1,35 @@
 /**
- * Parses the start of QUIC connections into one `QuicStream` each. The client's Initial packets are opened until the
- * ClientHello in their CRYPTO frames is whole; it may be spread over several, in any order. After a Retry, or version
- * negotiation, the client starts again with other keys. Each piece is one datagram.
+ * Parses the start of QUIC connections into one `QuicStream` each. Initial packets of both sides are opened until
+ * ClientHello and ServerHello in their CRYPTO frames are whole; each may be spread over several, in any order. After a
+ * HelloRetryRequest there are two of each, and the second ones count. After a Retry, or version negotiation, the client
+ * starts again with other keys. Each piece is one datagram.
  */
 import { keep, u16 } from '../bytes.ts';
 import { Parse, type ParserFactory, type Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
-import { isClientHello } from '../tls/hello.ts';
+import { isClientHello, isRetry, isServerHello } from '../tls/hello.ts';
 import { Message } from '../tls/records.ts';
 import { CryptoStream } from './crypto-stream.ts';
 import { type InitialKeys, initialKeys, openInitial } from './keys.ts';
 import { isKnownVersion, type LongHeader, longHeader, PacketType, probeQuic } from './packet.ts';
 import { type FirstPacket, QuicStream } from './stream.ts';
 
-/** Most Initial packets that are tried; a ClientHello needs two or three. */
+/** Most Initial packets that are tried of one side; a ClientHello needs two or three. */
 const INITIALS_MAX = 16;
 /** Bytes of a handshake message's header: type and length. */
 const MESSAGE_HEADER = 4;
 
 class QuicParser implements SessionParser {
   private readonly crypto = new CryptoStream();
+  private readonly serverCrypto = new CryptoStream();
   private first: FirstPacket | undefined = undefined;
   /** Who sent the first Initial packet. */
   private clientIsOrig = true;
   private keys: InitialKeys | undefined = undefined;
+  /** The identifier that the keys are made of. */
+  private keyId: Uint8Array | undefined = undefined;
+  private serverKeys: InitialKeys | undefined = undefined;
   private initials = 0;
+  private serverInitials = 0;
   private done = false;
   private session: QuicStream | null = null;
 
@@ -38,8 +44,8 @@ class QuicParser implements SessionParser {
     while (at < end && !this.done) {
       const header = longHeader(bytes, at, end);
       if (header === undefined) {
-        // A short header: the client has the server's answer, so its ClientHello is over. Or it is padding.
-        if (this.first !== undefined && fromOrig === this.clientIsOrig && (bytes[at] & 0xc0) === 0x40) this.finish();
+        // A short header: the handshake is over. Or it is padding.
+        if (this.first !== undefined && (bytes[at] & 0xc0) === 0x40) this.finish();
         break;
       }
       this.onPacket(fromOrig, bytes, at, header);
@@ -64,8 +70,12 @@ class QuicParser implements SessionParser {
     this.crypto.reset();
     this.first = undefined;
     this.clientIsOrig = true;
+    this.serverCrypto.reset();
     this.keys = undefined;
+    this.keyId = undefined;
+    this.serverKeys = undefined;
     this.initials = 0;
+    this.serverInitials = 0;
     this.done = false;
     this.session = null;
   }
@@ -78,9 +88,13 @@ class QuicParser implements SessionParser {
       this.first = { version, dcid, scid, packetType: type, payloadBytesCount: length };
       this.clientIsOrig = fromOrig;
     }
-    if (fromOrig !== this.clientIsOrig || !isKnownVersion(header.version)) return;
-    if (header.type === PacketType.HANDSHAKE) this.finish();
-    else if (header.type === PacketType.INITIAL) this.onInitial(bytes, start, header);
+    if (!isKnownVersion(header.version)) return;
+    // It is sent by one who has read the other's hello: that of a server may have been overtaken by it, so it is no end.
+    if (header.type === PacketType.HANDSHAKE && fromOrig === this.clientIsOrig) this.finish();
+    else if (header.type === PacketType.INITIAL) {
+      if (fromOrig === this.clientIsOrig) this.onInitial(bytes, start, header);
+      else this.onServerInitial(bytes, start, header);
+    }
   }
 
   private onInitial(bytes: Uint8Array, start: number, header: LongHeader): void {
@@ -92,25 +106,51 @@ class QuicParser implements SessionParser {
       if (frames !== undefined) {
         if (this.keys !== undefined) this.crypto.reset();
         this.keys = keys;
+        this.keyId = keep(header.dcid, 0, header.dcid.length);
+        this.serverKeys = undefined;
+        this.serverCrypto.reset();
       }
     }
     if (frames !== undefined) this.crypto.frames(frames);
-    if (this.clientHello() !== undefined || ++this.initials === INITIALS_MAX) this.finish();
+    if (++this.initials === INITIALS_MAX) this.finish();
   }
 
-  /** The body of the ClientHello, once it is whole. */
+  private onServerInitial(bytes: Uint8Array, start: number, header: LongHeader): void {
+    if (this.keyId === undefined) return;
+    // The server may have chosen another version than the client began with (RFC 9368).
+    this.serverKeys ??= initialKeys(header.version, this.keyId, 'server');
+    const frames = openInitial(this.serverKeys, bytes, start, header);
+    if (frames !== undefined) this.serverCrypto.frames(frames);
+    const hello = this.serverHello();
+    if ((hello !== undefined && !isRetry(hello, 0)) || ++this.serverInitials === INITIALS_MAX) this.finish();
+  }
+
   private clientHello(): Uint8Array | undefined {
-    const { prefix } = this.crypto;
-    if (prefix.length < MESSAGE_HEADER || prefix[0] !== Message.CLIENT_HELLO) return undefined;
-    const length = (prefix[1] << 16) | u16(prefix, 2);
-    if (prefix.length < MESSAGE_HEADER + length || !isClientHello(prefix, MESSAGE_HEADER, length)) return undefined;
-    return keep(prefix, MESSAGE_HEADER, length);
+    return lastHello(this.crypto.prefix, Message.CLIENT_HELLO);
+  }
+  private serverHello(): Uint8Array | undefined {
+    return lastHello(this.serverCrypto.prefix, Message.SERVER_HELLO);
   }
 
   private finish(): void {
     this.done = true;
-    if (this.first !== undefined) this.session = new QuicStream(this.first, this.clientHello());
+    if (this.first === undefined) return;
+    this.session = new QuicStream(this.first, this.clientHello(), this.serverHello());
   }
+}
+
+/** The body of the last of one or two hellos at the start of a stream, once it is whole. */
+function lastHello(prefix: Uint8Array, type: Message): Uint8Array | undefined {
+  let found: Uint8Array | undefined;
+  for (let at = 0; at + MESSAGE_HEADER <= prefix.length && prefix[at] === type; ) {
+    const body = at + MESSAGE_HEADER;
+    const length = (prefix[at + 1] << 16) | u16(prefix, at + 2);
+    const isHello = type === Message.CLIENT_HELLO ? isClientHello : isServerHello;
+    if (prefix.length < body + length || !isHello(prefix, body, length)) break;
+    found = prefix.subarray(body, body + length);
+    at = body + length;
+  }
+  return found && keep(found, 0, found.length);
 }
 
 export const QUIC_PARSER: ParserFactory = {

@@ -16,8 +16,8 @@ export interface FirstPacket {
 }
 
 /**
- * The start of one QUIC connection. Its properties are the fields of the catalog in camelCase; those of TLS are of the
- * ClientHello, and undefined or empty where that could not be read.
+ * The start of one QUIC connection. Its properties are the fields of the catalog in camelCase; those of TLS are of
+ * ClientHello and ServerHello, and undefined or empty where that could not be read.
  */
 @datatype({ kind: 'session', protocol: 'quic' })
 export class QuicStream implements Session {
@@ -29,17 +29,20 @@ export class QuicStream implements Session {
   /** Only long headers start a connection. */
   readonly headerType = 1;
   readonly payloadBytesCount: number;
-  /** The handshake as far as it is in clear: the ClientHello. */
+  /** The handshake as far as it can be read: ClientHello and ServerHello. */
   readonly tls: TlsHandshake;
 
-  /** @param clientHello the message's body, kept; undefined where it could not be read */
-  constructor(first: FirstPacket, clientHello: Uint8Array | undefined) {
+  /**
+   * @param clientHello the message's body, kept; undefined where it could not be read
+   * @param serverHello the same of the server's, of a HelloRetryRequest where nothing followed
+   */
+  constructor(first: FirstPacket, clientHello: Uint8Array | undefined, serverHello?: Uint8Array) {
     this.version = first.version;
     this.dcid = first.dcid;
     this.scid = first.scid;
     this.packetType = first.packetType;
     this.payloadBytesCount = first.payloadBytesCount;
-    this.tls = new TlsHandshake({ clientHello }, 'q');
+    this.tls = new TlsHandshake({ clientHello, serverHello }, 'q');
   }
 
   get sni(): string | undefined {
@@ -77,6 +80,28 @@ export class QuicStream implements Session {
   }
   get clientExtensions(): Uint16Array {
     return this.tls.clientExtensions;
+  }
+  /** Version of TLS the server chose. */
+  get tlsVersion(): number | undefined {
+    return this.tls.version;
+  }
+  get cipher(): number | undefined {
+    return this.tls.cipher;
+  }
+  get serverRandom(): Uint8Array | undefined {
+    return this.tls.serverRandom;
+  }
+  get serverKeyShare(): number | undefined {
+    return this.tls.serverKeyShare;
+  }
+  get serverExtensions(): Uint16Array {
+    return this.tls.serverExtensions;
+  }
+  get ja3sStr(): string | undefined {
+    return this.tls.ja3sStr;
+  }
+  get ja3sHash(): string | undefined {
+    return this.tls.ja3sHash;
   }
   get ja3Str(): string | undefined {
     return this.tls.ja3Str;

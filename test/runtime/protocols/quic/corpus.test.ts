@@ -51,7 +51,7 @@ else {
           wrong.push(`${place}: no session`);
           continue;
         }
-        const hello = tls?.client_hellos[0];
+        const hello = tls?.client_hellos.at(-1);
         same('dcid', hexOf(ours.dcid), quic.first_initial_dcid);
         same('version', quic.versions.includes(`0x${ours.version.toString(16).padStart(8, '0')}`), true);
         same('sni', ours.sni, tls?.sni);

@@ -155,12 +155,52 @@ test('a client that sends Initials without end is given up', () => {
   assert.is(count, 16);
 });
 
-test('stops at the ClientHello', () => {
+const serverHello = tls.serverHello({ cipher: 0x1302, extensions: [tls.extension(43, [3, 4])] });
+const retryHello = tls.serverHello({
+  random: tls.RETRY_RANDOM,
+  cipher: 0x1302,
+  extensions: [tls.extension(43, [3, 4])],
+});
+const ofServer = (frame: Uint8Array, number = 0, version = 1) =>
+  quic.initial({ version, dcid: scid, scid: serverId, number, keysOf: dcid, side: 'server' }, frame);
+
+test('stops at the ServerHello', () => {
   parser.reset();
   const packet = quic.initial({ dcid, scid }, frames()[0], 1900);
-  assert.is(parser.parse(true, packet, 0, packet.length), Parse.STOP);
+  assert.is(parser.parse(true, packet, 0, packet.length), Parse.MORE);
+  const answer = ofServer(quic.cryptoFrame(0, serverHello));
+  assert.is(parser.parse(false, answer, 0, answer.length), Parse.STOP);
   assert.ok(parser.take());
   assert.is(parser.take(), null);
+});
+
+test('the ServerHello, over two Initials in any order, in the version of the server', () => {
+  const client = orig(quic.initial({ dcid, scid }, frames()[0], 1900));
+  for (const version of [1, V2]) {
+    const parts = [0, 20].map((at, i) =>
+      resp(ofServer(quic.cryptoFrame(at, serverHello.subarray(at, i === 0 ? 20 : undefined)), i, version)),
+    );
+    for (const order of [parts, [parts[1], parts[0]]]) {
+      const [told] = parsed(client, ...order);
+      assert.is(told.sni, 'quic.example');
+      assert.is(told.cipher, 'TLS_AES_256_GCM_SHA384');
+      assert.is(told.tls_version, 'TLSv1.3');
+      assert.is(told.ja3s_str, '771,4866,43');
+    }
+  }
+});
+
+test('after a HelloRetryRequest the second hellos count', () => {
+  const second = tls.clientHello({ extensions: [tls.sniExtension('second.example'), tls.versionsExtension(0x0304)] });
+  const [told, ...more] = parsed(
+    orig(quic.initial({ dcid, scid }, frames()[0], 1900)),
+    resp(ofServer(quic.cryptoFrame(0, retryHello))),
+    orig(quic.initial({ dcid: serverId, scid, number: 1, keysOf: dcid }, quic.cryptoFrame(hello.length, second))),
+    resp(ofServer(quic.cryptoFrame(retryHello.length, serverHello), 1)),
+  );
+  assert.is(told.sni, 'second.example');
+  assert.is(told.server_random, '65666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f8081828384');
+  assert.is(more.length, 0);
 });
 
 test('arbitrary and damaged bytes give no error', () => {
@@ -171,6 +211,7 @@ test('arbitrary and damaged bytes give no error', () => {
     quic.retry(scid, dcid),
     quic.negotiation(scid, dcid, 1),
     quic.shortPacket(20),
+    ofServer(quic.cryptoFrame(0, serverHello)),
   ];
   const damaged = fc
     .tuple(
