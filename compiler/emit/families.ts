@@ -1,8 +1,9 @@
 /** Delivery to a family: the members that the connection's ends satisfy are looked up, and each is handed the delivery. */
 import type { Family, MemberRule } from '../plan/families.ts';
 import type { Context, Subscriber } from './context.ts';
+import { unsignedLiteral } from './range-tables.ts';
 import { RUNTIME } from './scope.ts';
-import { Locals, readValue, unsignedLiteral } from './tests.ts';
+import { Locals, readValue } from './tests.ts';
 import { commentText, constantCase, wrapList } from './text.ts';
 import { type FunctionView, lines } from './view.ts';
 

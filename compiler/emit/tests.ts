@@ -9,6 +9,7 @@ import type { FieldPredicate, Test } from '../language/typed.ts';
 import { fieldKey, type Literal, testKey } from '../plan/atom.ts';
 import { mergeRanges, type Range, type Ranges } from '../plan/ranges.ts';
 import { ipv6Test } from './ipv6.ts';
+import { inTable, rangeTable } from './range-tables.ts';
 import { type NumberName, RUNTIME, type Scope } from './scope.ts';
 import { camelCase, constantCase, stringLiteral } from './text.ts';
 
@@ -250,10 +251,6 @@ function numberLiteral(value: bigint, field: FieldDef): string {
   if (field.type === 'ipv4') return value < 0x8000_0000n ? `0x${hex8(value)}` : `(0x${hex8(value)} | 0)`;
   return value > BigInt(Number.MAX_SAFE_INTEGER) ? `${Number(value)}` : `${value}`;
 }
-/** The same for tables of unsigned numbers. */
-export function unsignedLiteral(value: bigint, type: FieldDef['type']): string {
-  return type === 'ipv4' ? `0x${hex8(value)}` : `${value}`;
-}
 const hex8 = (value: bigint): string => value.toString(16).padStart(8, '0');
 
 function numberCondition(predicate: FieldPredicate, ranges: Ranges, value: string, scope: Scope): Condition {
@@ -275,6 +272,15 @@ function numberCondition(predicate: FieldPredicate, ranges: Ranges, value: strin
     if (prefix !== undefined)
       return equals(`(${operand} & ${numberLiteral(prefix, field)})`, numberLiteral(only.low, field));
   }
+  if (
+    ranges.length >= TABLE_FROM &&
+    inTable(predicate) &&
+    ranges.filter((r) => r.low !== r.high).length > TABLE_FROM / 2
+  ) {
+    const base = camelCase(predicate.protocol.name, withoutSide(field), 'number');
+    const name = rangeTable(base, predicate.text, [ranges], field.type, scope);
+    return { code: `${name}(${value}) !== 0`, negated: `${name}(${value}) === 0` };
+  }
   const type = field.access.kind === 'session' ? 'number | undefined' : 'number';
   return call(`${rangesFunction(predicate, ranges, type, scope)}(${value})`);
 }
@@ -291,6 +297,8 @@ const withoutSide = (field: FieldDef): string => field.name.replace(/^(src|dst)_
 
 /** From this many single values on a Set is asked. */
 const SET_FROM = 64;
+/** From this many ranges on they are looked up in a table. */
+const TABLE_FROM = 12;
 
 /** A function of the module that tests one number. */
 function rangesFunction(predicate: FieldPredicate, ranges: Ranges, type: string, scope: Scope): string {
@@ -333,6 +341,20 @@ function rangesFunction(predicate: FieldPredicate, ranges: Ranges, type: string,
     const expression = bare([...singles.map((n) => `value === ${lit(n)}`), ...tests]);
     return [...open, `  return ${expression === '' ? 'false' : expression}`, '}'];
   });
+}
+
+/** Code for the number of the first test that one value passes, 0 for none; undefined where a table cannot say it. */
+export function rangeNumber(
+  field: FieldPredicate,
+  tests: readonly FieldPredicate[],
+  locals: Locals,
+): string | undefined {
+  if (!tests.every(inTable)) return undefined;
+  const lists = tests.flatMap(({ test }) => (test.kind === 'ranges' ? [test.ranges] : []));
+  const comment = `Numbers of ${lists.length} ranges: first and last value, number.`;
+  const base = camelCase(field.protocol.name, withoutSide(field.field), 'number');
+  const name = rangeTable(base, comment, lists, field.field.type, locals.scope);
+  return `${name}(${readValue(field.protocol, field.field, locals)})`;
 }
 
 /** Alternatives joined; one alone needs no parentheses. */

@@ -1,8 +1,9 @@
 /** Predicate trees as nested branches of generated code. */
+import type { FieldPredicate } from '../language/typed.ts';
 import { fieldKey, type Literal, negate, type Pattern, patternText } from '../plan/atom.ts';
 import { presenceOf, type World } from '../plan/presence.ts';
 import { type Chain, isEmptyNode, marksBelow, type TreeNode } from '../plan/tree.ts';
-import { type Condition, conditionOf, type Locals } from './tests.ts';
+import { type Condition, conditionOf, type Locals, rangeNumber } from './tests.ts';
 import { commentText } from './text.ts';
 import { type ArmView, type CaseView, type NodeView, when } from './view.ts';
 
@@ -19,6 +20,8 @@ export interface TreeCode {
 
 /** From this many arms on, constants of one field are a `switch`. */
 const SWITCH_FROM = 3;
+/** From this many arms on ranges of one field are looked up in a table. */
+const RANGES_FROM = 8;
 
 export function treeNodes(node: TreeNode, code: TreeCode, path: Pattern): readonly NodeView[] {
   const own = node.marks.length === 0 ? [] : code.marks(node.marks);
@@ -111,16 +114,52 @@ function protocolsOn(path: Pattern, { world }: TreeCode): ReadonlySet<string> {
 
 /** Arms that all compare one field of a known protocol with few constants. */
 function switchNode(chain: Chain, code: TreeCode, path: Pattern): NodeView | undefined {
-  if (chain.arms.length < SWITCH_FROM || code.guard !== undefined) return undefined;
+  if (chain.arms.length < (code.guard === undefined ? SWITCH_FROM : RANGES_FROM)) return undefined;
+  const choice = constantsSwitch(chain, code, path) ?? rangesSwitch(chain, code, path);
+  const guard = choice === undefined ? undefined : code.guard?.(marksBelow({ marks: [], chains: [chain] }));
+  return choice === undefined || guard === undefined ? choice : when(guard, [choice]);
+}
+
+/** The field that all arms test for being in ranges, if it is there for sure. */
+function fieldOfArms(chain: Chain, code: TreeCode, path: Pattern): FieldPredicate | undefined {
+  const field = chain.arms[0]?.test.atom.predicate;
+  if (field?.kind !== 'field' || !protocolsOn(path, code).has(field.protocol.name)) return undefined;
+  const alike = chain.arms.every(({ test }) => {
+    const { predicate } = test.atom;
+    return test.positive && predicate.kind === 'field' && fieldKey(predicate) === fieldKey(field);
+  });
+  return alike ? field : undefined;
+}
+
+function otherwiseNodes(chain: Chain, code: TreeCode, path: Pattern): readonly NodeView[] {
+  if (chain.otherwise === undefined) return [];
+  return treeNodes(chain.otherwise, code, [...path, ...chain.arms.map((arm) => negate(arm.test))]);
+}
+
+/** Many ranges of one field: looked up in a table, then a switch over the number of the range. */
+function rangesSwitch(chain: Chain, code: TreeCode, path: Pattern): NodeView | undefined {
+  if (chain.arms.length < RANGES_FROM) return undefined;
+  const field = fieldOfArms(chain, code, path);
+  if (field === undefined) return undefined;
+  const tests = chain.arms.flatMap(({ test }) => (test.atom.predicate.kind === 'field' ? [test.atom.predicate] : []));
+  const value = rangeNumber(field, tests, code.locals);
+  if (value === undefined) return undefined;
+  const cases = chain.arms.map(({ test, node }, i): CaseView => {
+    return { labels: [`case ${i + 1}:${remark([test])}`], nodes: treeNodes(node, code, [...path, test]) };
+  });
+  return { template: 'choice', value, cases, otherwise: otherwiseNodes(chain, code, path) };
+}
+
+/** Few constants each: a plain switch. */
+function constantsSwitch(chain: Chain, code: TreeCode, path: Pattern): NodeView | undefined {
   const known = protocolsOn(path, code);
-  const [first] = chain.arms;
-  const field = first?.test.atom.predicate;
-  if (field?.kind !== 'field' || !known.has(field.protocol.name)) return undefined;
+  const field = fieldOfArms(chain, code, path);
+  if (field === undefined) return undefined;
   const cases: CaseView[] = [];
   let value = '';
   for (const { test, node } of chain.arms) {
     const { predicate } = test.atom;
-    if (predicate.kind !== 'field' || !test.positive || fieldKey(predicate) !== fieldKey(field)) return undefined;
+    if (predicate.kind !== 'field') return undefined;
     if (predicate.test.kind !== 'ranges' || predicate.field.type === 'ipv6') return undefined;
     const labels: string[] = [];
     for (const { low, high } of predicate.test.ranges) {
@@ -144,10 +183,7 @@ function switchNode(chain: Chain, code: TreeCode, path: Pattern): NodeView | und
       nodes: treeNodes(node, code, [...path, test]),
     });
   }
-  const otherwise =
-    chain.otherwise === undefined
-      ? []
-      : treeNodes(chain.otherwise, code, [...path, ...chain.arms.map((arm) => negate(arm.test))]);
+  const otherwise = otherwiseNodes(chain, code, path);
   const bare = /^\((.*)\)$/.exec(value)?.[1];
   return { template: 'choice', value: bare !== undefined && !/[()]/.test(bare) ? bare : value, cases, otherwise };
 }

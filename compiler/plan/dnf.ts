@@ -3,7 +3,16 @@
  * contradictions and repeats never pile up; patterns that another one absorbs go, patterns that differ in one test merge.
  */
 import type { FieldPredicate, Test } from '../language/typed.ts';
-import { compareLiterals, fieldAtom, fieldKey, type Literal, literalKey, type Pattern, patternKey } from './atom.ts';
+import {
+  compareLiterals,
+  fieldAtom,
+  fieldKey,
+  type Literal,
+  literalKey,
+  type Pattern,
+  patternKey,
+  testKey,
+} from './atom.ts';
 import type { Formula } from './formula.ts';
 import { absorbs, describeTest, isConflict, simplifyPattern } from './pattern.ts';
 import type { World } from './presence.ts';
@@ -43,19 +52,14 @@ function expand(formula: Formula, world: World, conflicts: Set<string>): readonl
     case 'literal':
       return collect([[formula.literal]], world, conflicts);
     case 'or':
-      return absorbAll(formula.terms.flatMap((term) => expand(term, world, conflicts)));
+      return limited(absorbAll(formula.terms.flatMap((term) => expand(term, world, conflicts))));
     case 'and': {
       let product: readonly Pattern[] = [[]];
       for (const term of formula.terms) {
         const factors = expand(term, world, conflicts);
         if (product.length * factors.length > MAX_PATTERNS * 16) throw new TooManyPatterns();
-        product = absorbAll(
-          collect(
-            product.flatMap((a) => factors.map((b) => [...a, ...b])),
-            world,
-            conflicts,
-          ),
-        );
+        const products = product.flatMap((a) => factors.map((b) => [...a, ...b]));
+        product = limited(absorbAll(collect(products, world, conflicts)));
       }
       return product;
     }
@@ -72,6 +76,11 @@ function collect(candidates: readonly Literal[][], world: World, conflicts: Set<
   return out;
 }
 
+function limited(patterns: readonly Pattern[]): readonly Pattern[] {
+  if (patterns.length > MAX_PATTERNS) throw new TooManyPatterns();
+  return patterns;
+}
+
 /** Drops patterns that another pattern of the list absorbs. Keeps the order. */
 export function absorbAll(patterns: readonly Pattern[]): readonly Pattern[] {
   const unique = [...new Map(patterns.map((p) => [patternKey(p), p])).values()];
@@ -83,14 +92,73 @@ export function absorbAll(patterns: readonly Pattern[]): readonly Pattern[] {
       if (other !== undefined && absorbs(pattern, other)) kept.splice(i, 1);
     }
     kept.push(pattern);
-    if (kept.length > MAX_PATTERNS) throw new TooManyPatterns();
   }
   return kept;
 }
 
+/** From this many patterns on those that differ in the values of one field are found by what they share. */
+const JOIN_FROM = 16;
+
+/**
+ * Joins patterns that differ in one test of one field, all at a time: hundreds of subnets become one test. The result may
+ * be joined further.
+ */
+function joinFields(patterns: readonly Pattern[]): readonly Pattern[] {
+  let list: readonly Pattern[] = [...new Map(patterns.map((p) => [patternKey(p), p])).values()];
+  for (;;) {
+    const groups = new Map<string, { readonly pattern: Pattern; readonly literal: Literal }[]>();
+    for (const pattern of list) {
+      for (const literal of pattern) {
+        const { predicate } = literal.atom;
+        if (!literal.positive || predicate.kind !== 'field') continue;
+        const others = pattern.filter((l) => l !== literal);
+        const key = `${fieldKey(predicate)} ${predicate.test.kind} ${patternKey(others)}`;
+        const group = groups.get(key);
+        if (group === undefined) groups.set(key, [{ pattern, literal }]);
+        else group.push({ pattern, literal });
+      }
+    }
+    const joined = new Map<Pattern, Pattern | undefined>();
+    for (const group of groups.values()) {
+      const open = group.filter(({ pattern }) => !joined.has(pattern));
+      const [first, ...rest] = open;
+      if (first === undefined || rest.length === 0) continue;
+      const literal = joinMany(open.map((one) => one.literal));
+      if (literal === undefined) continue;
+      const others = first.pattern.filter((l) => l !== first.literal);
+      joined.set(first.pattern, [...others, literal].sort(compareLiterals));
+      for (const { pattern } of rest) joined.set(pattern, undefined);
+    }
+    if (joined.size === 0) return list;
+    list = list.flatMap((pattern) => {
+      const now = joined.has(pattern) ? joined.get(pattern) : pattern;
+      return now === undefined ? [] : [now];
+    });
+  }
+}
+
+/** The test that one of many tests of one field and one kind holds. */
+function joinMany(literals: readonly Literal[]): Literal | undefined {
+  const predicates = literals.flatMap(({ atom }) => (atom.predicate.kind === 'field' ? [atom.predicate] : []));
+  const [first] = predicates;
+  if (first === undefined) return undefined;
+  if (first.test.kind !== 'ranges') {
+    let all: Literal | undefined = literals[0];
+    for (const literal of literals.slice(1)) all = all === undefined ? undefined : joinTests(all, literal);
+    return all;
+  }
+  const ranges = predicates.flatMap(({ test }) => (test.kind === 'ranges' ? test.ranges : []));
+  const test: Test = { kind: 'ranges', ranges: mergeRanges(ranges) };
+  const same = literals.find(
+    ({ atom }) => atom.predicate.kind === 'field' && testKey(atom.predicate.test) === testKey(test),
+  );
+  if (same !== undefined) return same;
+  return { atom: fieldAtom({ ...first, test, text: describeTest(first, test) }), positive: true };
+}
+
 /** Joins patterns that differ in one test of one field, or in the sign of one literal, until nothing changes. */
 export function mergePatterns(patterns: readonly Pattern[], world: World): readonly Pattern[] {
-  let list = [...absorbAll(patterns)];
+  let list = [...absorbAll(patterns.length < JOIN_FROM ? patterns : joinFields(patterns))];
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = 0; i < list.length; i++) {

@@ -19,6 +19,9 @@ function mirror(literal: Literal): Literal {
   return { atom: fieldAtom({ ...mirrored, text: describeTest(mirrored, mirrored.test) }), positive: literal.positive };
 }
 
+/** Most patterns of a packet filter. */
+const MAX_FILTER = 128;
+
 /** Patterns of the packet filter over all deliveries of connections. */
 export function packetFilterPatterns(deliveries: readonly Delivery[], world: World): readonly Pattern[] {
   const patterns: Pattern[] = [];
@@ -32,5 +35,11 @@ export function packetFilterPatterns(deliveries: readonly Delivery[], world: Wor
       }
     }
   }
-  return mergePatterns(patterns, world);
+  const merged = mergePatterns(patterns, world);
+  if (merged.length <= MAX_FILTER) return merged;
+  // More tests than this per packet cost more than what they keep out: only the layers are asked.
+  return mergePatterns(
+    merged.map((pattern) => pattern.filter((l) => l.atom.predicate.kind === 'protocol')),
+    world,
+  );
 }

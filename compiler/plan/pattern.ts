@@ -20,7 +20,7 @@ import {
   protocolAtom,
   testKey,
 } from './atom.ts';
-import { presenceOf, type World } from './presence.ts';
+import { type Presence, presenceOf, type World } from './presence.ts';
 import {
   complementRanges,
   intersectRanges,
@@ -28,6 +28,7 @@ import {
   maximumOf,
   mergeRanges,
   type Range,
+  type Ranges,
   subtractRanges,
 } from './ranges.ts';
 
@@ -233,10 +234,77 @@ function isWorthSaying(literal: Literal, all: Iterable<Literal>, world: World): 
 }
 
 /** Whether `literal` follows from (`true`), contradicts (`false`) or is independent of (undefined) what is known. */
-export function decide(literal: Literal, known: readonly Literal[], world: World): boolean | undefined {
+export function decide(literal: Literal, known: Pattern, world: World): boolean | undefined {
+  const quick = decideField(literal, known, world);
+  if (quick !== 'unsure') return quick;
   if (isConflict(simplifyPattern([...known, literal], world))) return false;
   if (isConflict(simplifyPattern([...known, negate(literal)], world))) return true;
   return undefined;
+}
+
+/** What a conjunction says of protocols and of each field's values, worked out once. */
+interface Knowledge {
+  readonly presence: Presence;
+  /** By field; `plain`: nothing but ranges of a single value. */
+  readonly fields: ReadonlyMap<string, { readonly left: Ranges; readonly valued: boolean; readonly plain: boolean }>;
+}
+
+const knowledge = new WeakMap<World, WeakMap<Pattern, Knowledge>>();
+
+function knowledgeOf(known: Pattern, world: World): Knowledge {
+  const ofWorld = knowledge.get(world) ?? new WeakMap<Pattern, Knowledge>();
+  knowledge.set(world, ofWorld);
+  const found = ofWorld.get(known);
+  if (found !== undefined) return found;
+  const groups = new Map<string, Literal[]>();
+  for (const literal of known) {
+    const { predicate } = literal.atom;
+    if (predicate.kind !== 'field') continue;
+    const group = groups.get(fieldKey(predicate));
+    if (group === undefined) groups.set(fieldKey(predicate), [literal]);
+    else group.push(literal);
+  }
+  const fields = new Map([...groups].map(([key, group]) => [key, valuesOf(group)]));
+  const made = { presence: presenceOf(known, world), fields };
+  ofWorld.set(known, made);
+  return made;
+}
+
+/** The values that literals over one field leave. */
+function valuesOf(group: readonly Literal[]): { left: Ranges; valued: boolean; plain: boolean } {
+  let left: Ranges | undefined;
+  const not: Range[] = [];
+  let max: bigint | undefined;
+  for (const { atom, positive: holds } of group) {
+    const { predicate } = atom;
+    if (predicate.kind !== 'field') continue;
+    max = maximumOf(predicate.field);
+    if (predicate.test.kind !== 'ranges' || isList(predicate.field)) return { left: [], valued: false, plain: false };
+    const { ranges } = predicate.test;
+    if (!holds) not.push(...ranges);
+    else left = left === undefined ? ranges : intersectRanges(left, ranges);
+  }
+  if (max === undefined) return { left: [], valued: false, plain: false };
+  return { left: subtractRanges(left ?? [{ low: 0n, high: max }], not, max), valued: left !== undefined, plain: true };
+}
+
+/** The common case of {@link decide}: a number of a protocol that is there. */
+function decideField({ atom, positive: holds }: Literal, known: Pattern, world: World): boolean | undefined | 'unsure' {
+  const { predicate } = atom;
+  if (predicate.kind !== 'field' || predicate.test.kind !== 'ranges' || isList(predicate.field)) return 'unsure';
+  const max = maximumOf(predicate.field);
+  if (max === undefined) return 'unsure';
+  const { presence, fields } = knowledgeOf(known, world);
+  if (presence.conflict !== undefined) return 'unsure';
+  if (presence.absent.has(predicate.protocol.name)) return !holds;
+  if (!presence.present.has(predicate.protocol.name)) return 'unsure';
+  const own = fields.get(fieldKey(predicate)) ?? { left: [{ low: 0n, high: max }], valued: false, plain: true };
+  if (!own.plain) return 'unsure';
+  const { ranges } = predicate.test;
+  if (intersectRanges(own.left, ranges).length === 0) return !holds;
+  // A field that may be missing is not in any range.
+  const valued = own.valued || alwaysThere(predicate.field);
+  return valued && isSubset(own.left, ranges) ? holds : undefined;
 }
 
 /** Whether every literal of `a` follows from `b`, so that `a or b` is `a`. */

@@ -94,13 +94,14 @@ function buildChain(
       otherwise = buildTree(candidates, options, path);
       break;
     }
+    const passed = [...known, test];
+    const key = literalKey(test);
     const mine: Rule[] = [];
     const excluded: Rule[] = [];
     const free: Rule[] = [];
     for (const rule of candidates) {
-      const key = literalKey(test);
       if (rule.literals.some((l) => literalKey(l) === key)) mine.push(rule);
-      else if (rule.literals.some((l) => decide(l, [...known, test], options.world) === false)) excluded.push(rule);
+      else if (rule.literals.some((l) => decide(l, passed, options.world) === false)) excluded.push(rule);
       else free.push(rule);
     }
     if (arms.length === 0) rest = free;
@@ -124,7 +125,11 @@ function chooseTest(rules: readonly Rule[]): Literal {
     if (entry === undefined) counts.set(literal.atom.key, { literal, count: 1 });
     else counts.set(literal.atom.key, { literal: literal.positive ? literal : entry.literal, count: entry.count + 1 });
   }
-  const [best] = [...counts.values()].sort((a, b) => b.count - a.count || compareLiterals(a.literal, b.literal));
+  let best: { literal: Literal; count: number } | undefined;
+  for (const one of counts.values()) {
+    const better = best === undefined ? -1 : best.count - one.count || compareLiterals(one.literal, best.literal);
+    if (better < 0) best = one;
+  }
   if (best === undefined) throw new RangeError('no rules to choose a test from');
   return best.literal;
 }

@@ -46,12 +46,12 @@ const late: fc.Arbitrary<TypedExpr> = fc.oneof(
 export const families: fc.Arbitrary<TypedProgram> = fc
   .tuple(
     expressions(fc.oneof(fc.constantFrom('tcp', 'udp').map(proto), late)),
-    fc.constantFrom<Level>('L4FirstPacket', 'L7OnDisc', 'L7EndHdrs', 'L4Terminated'),
+    fc.constantFrom<Level>('L4FirstPacket', 'InL4Conn', 'L7OnDisc', 'L7EndHdrs', 'L4Terminated'),
     fc.array(
       fc.oneof(
         fc
-          .tuple(fc.constantFrom('ipv4.src_addr', 'ipv4.dst_addr'), fc.constantFrom(...V4), fc.nat(40))
-          .map(([path, low, more]) => within(path, [low >>> 0, (low >>> 0) + more])),
+          .tuple(fc.constantFrom('ipv4.src_addr', 'ipv4.dst_addr'), fc.constantFrom(...V4), fc.nat(40), fc.nat(2))
+          .map(([path, low, off, more]) => within(path, [(low >>> 0) + off, (low >>> 0) + off + more])),
         fc
           .tuple(port, port)
           .map(([low, high]) => or(within('tcp.src_port', low), within('tcp.dst_port', [Math.min(low, high), high]))),
