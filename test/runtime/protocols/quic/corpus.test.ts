@@ -24,6 +24,11 @@ const UNOPENED: Readonly<Record<string, string>> = {
   'ndpi-quic-forcing-vn-with-data 0': 'version negotiation and then a Retry: it takes the identifier before the Retry',
 };
 
+/** Connections in which tshark has another ClientHello than the one that was answered, and why. */
+const OTHER_RANDOM: Readonly<Record<string, string>> = {
+  'iris-quic_retry 1': 'the client sends another one after the Retry (packet 21), which tshark cannot put together',
+};
+
 const hexOf = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString('hex');
 const test = suite('quic over the corpus');
 const folder = corpus();
@@ -62,7 +67,7 @@ else {
         }
         same('alpn', ours.clientAlpnProtocols, tls?.alpn_offered ?? []);
         same('ja3', ours.ja3Hash, hello?.ja3);
-        same('random', hexOf(ours.clientRandom), hello?.random);
+        if (!(place in OTHER_RANDOM)) same('random', hexOf(ours.clientRandom), hello?.random);
         same('ciphers', [...ours.clientCiphers], hello?.ciphers ?? []);
         same('extensions', [...ours.clientExtensions], hello?.extensions ?? []);
         same('groups', [...ours.clientGroups], hello?.groups ?? []);
