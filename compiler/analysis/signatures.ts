@@ -95,7 +95,9 @@ export function createSignatureReader(modules: Modules, types: TypeSource, repor
 
 /** `tls` is most likely a TlsHandshake. */
 function likelyType(name: string, types: readonly string[]): string {
-  return types.find((type) => type.toLowerCase().includes(name.toLowerCase())) ?? 'FiveTuple';
+  const [lower, all] = [name.toLowerCase(), types.map((type) => type.toLowerCase())];
+  const starts = all.findIndex((type) => type.startsWith(lower));
+  return types[starts >= 0 ? starts : all.findIndex((type) => type.includes(lower))] ?? 'FiveTuple';
 }
 
 /** Reports parameters whose data is not there at a level where the function is asked. */
