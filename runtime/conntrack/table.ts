@@ -36,8 +36,8 @@ export interface ConnTable {
   /** One more than the highest record ever used, as a word index: records lie at stride, 2*stride, ... below it. */
   end(): number;
   /**
-   * Looks up rows[0..n-1] (at most {@link ROWS_MAX}) for the `find`s to come, and in a table larger than the cache reads
-   * what they and the tracker will read, so that the cache misses of a burst overlap.
+   * Before the `find`s of rows[0..n-1] (at most {@link ROWS_MAX}): in a table larger than the cache it looks them up and
+   * reads what the tracker will read, so that the cache misses of a burst overlap.
    */
   lookAhead(rows: Int32Array, n: number): void;
   /** Reads what ending and removing record `c` will read, and returns it mixed. */
@@ -186,6 +186,10 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   }
 
   function lookAhead(rows: Int32Array, n: number): void {
+    if (used <= aheadFrom) {
+      for (let i = 0; i < n; i++) pkt[rows[i] + Pkt.CONN] = 0;
+      return;
+    }
     let kept = 0;
     for (let i = 0; i < n; i++) {
       const slot = (pkt[rows[i] + Pkt.HASH] & mask) << 1;
@@ -204,11 +208,9 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       if ((pkt[p + Pkt.META] & Meta.IPV6) !== 0) kept ^= addr6[id << 3];
     }
     // Nothing else in these loops: the fewer instructions between two reads, the more reads are under way at a time.
-    if (used > aheadFrom) {
-      for (let i = 0; i < n; i++) kept ^= rec[slots[i]];
-      for (let i = 0; i < n; i++) kept ^= rec[slots[i] + line2];
-      for (let i = 0; i < n; i++) kept ^= rec[slots[i] + line3];
-    }
+    for (let i = 0; i < n; i++) kept ^= rec[slots[i]];
+    for (let i = 0; i < n; i++) kept ^= rec[slots[i] + line2];
+    for (let i = 0; i < n; i++) kept ^= rec[slots[i] + line3];
     // Stored, or the compiler would drop the reads.
     sink[0] = kept;
   }
