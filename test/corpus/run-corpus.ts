@@ -45,7 +45,13 @@ export async function runCapture(module: string, entry: CorpusEntry, view: View)
   const config =
     view === 'all' ? parseConfig(readFileSync(join(FOLDER, 'all.toml'), 'utf8'), 'all.toml') : defaultConfig();
   const out = join(dirname(module), 'lines.json');
-  const exitCode = await runOffline(module, entry.pcap, config, { out, strict: false, quiet: true, json: false });
+  const exitCode = await runOffline(module, entry.pcap, config, {
+    out,
+    strict: false,
+    quiet: true,
+    json: false,
+    cores: 1,
+  });
   const lines = readFileSync(out, 'utf8')
     .split('\n')
     .filter((line) => line !== '')
