@@ -13,6 +13,8 @@ export interface RunSummary {
   readonly delivered: ReadonlyMap<string, number>;
   /** Exceptions of user code, by subscription. */
   readonly userErrors: ReadonlyMap<string, number>;
+  /** Packets of flows that are not in the sample. */
+  readonly sampledOut?: number;
   /** Packets lost before they reached us, by the name of the counter. */
   readonly lost: Readonly<Record<string, number>>;
   /** Why the run ended before its input did. */
@@ -73,6 +75,8 @@ export function summaryText(run: RunSummary): string {
       `(${scaled(perSecond(run.packets), 'pps')}, ${scaled(perSecond(run.bytes * 8), 'bps')})`,
   ]);
   if (run.stopped !== undefined) rows.push(['stopped', run.stopped]);
+  const { sampledOut = 0 } = run;
+  if (sampledOut > 0) rows.push(['sampled out', `${whole(sampledOut)} packets of flows that are not in the sample`]);
   const undecoded = list(UNDECODED.map((name) => [name, named[name]]));
   if (undecoded !== '') rows.push(['no tcp or udp', undecoded]);
   const tunnels = list(TUNNELS.map(([name, word]) => [word, named[name]]));
@@ -105,6 +109,7 @@ export function summaryJson(run: RunSummary, more: Readonly<Record<string, unkno
     ...(stopped === undefined ? {} : { stopped }),
     counters: Object.fromEntries(Object.entries(namedCounters(counters)).filter(([, count]) => count !== 0)),
     delivered: Object.fromEntries(delivered),
+    ...(run.sampledOut === undefined ? {} : { sampled_out: run.sampledOut }),
     user_errors: Object.fromEntries(userErrors),
     lost,
     ...more,

@@ -14,6 +14,8 @@ import { KEYS, type KeyPath, type SCHEMA } from './schema.ts';
 export interface PortConfig {
   readonly device: Device;
   readonly cores: readonly number[];
+  /** Flow sampling: see runtime/lcore/sink.ts. */
+  readonly sink: { readonly core: number; readonly buckets: number } | undefined;
 }
 
 /** What a run shows and writes of itself while it lasts. */
@@ -226,6 +228,8 @@ function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report
   };
 }
 
+const NB_BUCKETS = 'online.ports[].sink.nb_buckets' satisfies KeyPath;
+
 function readPorts(entries: ReadonlyMap<string, Entry>, report: Report): PortConfig[] {
   const ports: PortConfig[] = [];
   const names = new Set<string>();
@@ -243,8 +247,20 @@ function readPorts(entries: ReadonlyMap<string, Entry>, report: Report): PortCon
     const name = device.kind === 'pci' ? device.address : device.name;
     if (names.has(name)) report(`${path}.device`, `${name} is the device of another port already`);
     names.add(name);
-    if (Array.isArray(cores)) ports.push({ device, cores: cores as number[] });
+    if (!Array.isArray(cores)) continue;
+    const core = entries.get(`${path}.sink.core`)?.value;
+    const buckets = (entries.get(`${path}.sink.nb_buckets`)?.value ?? KEYS.get(NB_BUCKETS)?.default) as number;
+    const sink = typeof core === 'number' ? { core, buckets } : undefined;
+    if (sink !== undefined && buckets < cores.length) {
+      report(`${path}.sink.nb_buckets`, `${buckets} buckets cannot be spread over ${cores.length} cores`);
+    }
+    ports.push({ device, cores: cores as number[], sink });
   }
+  const receiving = new Set(ports.flatMap((port) => port.cores));
+  ports.forEach(({ sink }, i) => {
+    if (sink === undefined || !receiving.has(sink.core)) return;
+    report(`online.ports[${i}].sink.core`, `core ${sink.core} receives already; a sink needs a core of its own`);
+  });
   return ports;
 }
 

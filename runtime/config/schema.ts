@@ -9,6 +9,9 @@ import { type Key, MAX_CORE } from './key.ts';
 /** Elements of `[[online.ports]]` have this path, then a dot and the key. */
 export const PORTS = 'online.ports[]';
 
+/** Buckets of flow sampling, as many as the longest RSS tables have entries. */
+export const BUCKETS = 512;
+
 const HOUR = 3_600_000;
 const D = CONNTRACK_DEFAULTS;
 const T = DECAP_DEFAULTS;
@@ -110,16 +113,16 @@ export const SCHEMA = {
     min: 0,
     max: MAX_CORE,
     required: true,
-    inert: true,
-    doc: 'Core that only drops, for flow sampling.',
+    doc:
+      'Flow sampling: core that takes and drops the flows which are not in the sample, where the device has an RSS table. ' +
+      'Elsewhere the receive cores drop them, and this core stays free.',
   },
   'online.ports[].sink.nb_buckets': {
     type: 'integer',
     min: 1,
-    max: 65_536,
-    default: 512,
-    inert: true,
-    doc: 'Entries of the RSS table shared between receive cores and sink.',
+    max: BUCKETS,
+    default: BUCKETS,
+    doc: `Of ${BUCKETS} buckets of flows, those that are kept: 384 drops a quarter of all flows, ${BUCKETS} none.`,
   },
 
   'online.monitor.display.throughput': {

@@ -2,12 +2,17 @@
 import { type RunSummary, summaryJson, summaryText } from '../cli/summary.ts';
 import type { PortStats } from '../source/dpdk.ts';
 import { Counter, createCounters } from '../stats/counters.ts';
+import { Live } from '../stats/live.ts';
 import { lostOf } from './loss.ts';
 import type { WorkerResult } from './messages.ts';
 import type { LivePort, WorkerPlan } from './ports.ts';
 
 export interface OnlineOutcome {
-  readonly workers: readonly { readonly counters: Float64Array; readonly result: WorkerResult | undefined }[];
+  readonly workers: readonly {
+    readonly counters: Float64Array;
+    readonly live: Float64Array;
+    readonly result: WorkerResult | undefined;
+  }[];
   /** In the order of `workers`. */
   readonly plans: readonly WorkerPlan[];
   readonly ports: readonly {
@@ -76,6 +81,7 @@ function summaryOf({ workers, ports, seconds, stopped }: OnlineOutcome): RunSumm
     bytes: sum(results.map(({ bytes }) => bytes)),
     seconds,
     counters,
+    sampledOut: sum(workers.map(({ live }) => live[Live.SAMPLED_OUT] ?? 0)),
     delivered: added(results.flatMap(({ delivered }) => delivered)),
     userErrors: added(results.flatMap(({ userErrors }) => userErrors)),
     lost: Object.fromEntries(added(lost.flatMap((counts) => Object.entries(counts)))),

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { Config, PortConfig } from '../config/config.ts';
 import { type Device, deviceArguments, optionValues, playedCaptures } from '../config/device.ts';
+import { BUCKETS } from '../config/schema.ts';
 import { DeviceError } from '../errors.ts';
 import { Burst, Pkt } from '../packet/layout.ts';
 import { openCapture } from '../source/capture.ts';
@@ -15,6 +16,7 @@ import type { FlowRule } from '../subscription/contract.ts';
 import { ealArguments } from './eal.ts';
 import { installFilter } from './hardware-filter.ts';
 import { availableCores, Capability, coreList, hasCapability, hasInterface, hugepages } from './machine.ts';
+import { sinkTable } from './sink.ts';
 
 /** What one receive core works on. */
 export interface WorkerPlan {
@@ -25,6 +27,10 @@ export interface WorkerPlan {
   /** Number of its packet memory. */
   readonly memory: number;
   readonly queues: readonly QueueSpec[];
+  /** A sink core: its packets are dropped. */
+  readonly sink: boolean;
+  /** Flow sampling in software: buckets to keep by port number. */
+  readonly keep: readonly (readonly [port: number, buckets: number])[];
 }
 
 export interface LivePort {
@@ -68,7 +74,8 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
   for (const { device } of ports) checkDevice(device);
   const links = new Map(ports.map((port) => [port, playedCaptures(port.device).map(linkTypeOf)] as const));
 
-  const cores = [...new Set(ports.flatMap((port) => port.cores))].sort((a, b) => a - b);
+  const sinks = new Set(ports.flatMap(({ device, sink }) => (sink && device.kind === 'pci' ? [sink.core] : [])));
+  const cores = [...new Set([...ports.flatMap((port) => port.cores), ...sinks])].sort((a, b) => a - b);
   const dataRoom = Math.max(SMALLEST_BUFFER, online.mtu + FRAME_OVERHEAD);
   const slabLength = config.conntrack.max_out_of_order_bytes;
   const pci = ports.flatMap(({ device }) => (device.kind === 'pci' ? [device.address] : []));
@@ -111,6 +118,9 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
         ),
       );
     }
+    /** Ports that sample in software, and buckets that the RSS tables of others keep. */
+    const keep = new Map<number, number>();
+    const tables = new Map<number, number>();
     const queuesOf = new Map<number, QueueSpec[]>(cores.map((core) => [core, []]));
     for (const port of ports) {
       const name = port.device.kind === 'pci' ? port.device.address : port.device.name;
@@ -120,6 +130,11 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       const links_ = links.get(port) ?? [];
       const plan = planQueues(port, info, links_);
       if (plan.note !== undefined) notes.push(plan.note);
+      if (port.sink !== undefined && plan.sink) tables.set(number, port.sink.buckets);
+      else if (port.sink !== undefined && port.sink.buckets < BUCKETS) {
+        keep.set(number, port.sink.buckets);
+        notes.push(`${name}: ${info.driver} has no RSS table; receive cores drop the flows that are not in the sample`);
+      }
       attempt(addon, name, undefined, () =>
         addon.portConfigure(number, {
           memories: plan.cores.map((core) => memories[cores.indexOf(core)] ?? 0),
@@ -138,25 +153,26 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
         });
       });
     }
-    const workers = cores.map((core, id) => ({
-      id,
-      core,
-      memory: memories[id] ?? 0,
-      queues: queuesOf.get(core) ?? [],
-    }));
+    const workers = cores
+      .map((core, i) => ({ core, memory: memories[i] ?? 0, queues: queuesOf.get(core) ?? [] }))
+      .filter(({ queues }) => queues.length > 0)
+      .map((worker, id): WorkerPlan => ({ ...worker, id, sink: sinks.has(worker.core), keep: [...keep] }));
     const start = (rules?: readonly FlowRule[]) =>
       opened.flatMap((live) => {
         const { name, port } = live;
         const promiscuous = attempt(addon, name, undefined, () => addon.portStart(port, online.promiscuous));
         const said = online.promiscuous && !promiscuous ? [`${name}: promiscuous mode cannot be switched on`] : [];
+        const own = workers.flatMap((worker) => worker.queues.filter((queue) => queue.port === port));
+        let queues = own.map(({ queue }) => queue).sort((a, b) => a - b);
+        const buckets = tables.get(port);
+        if (buckets !== undefined) {
+          queues = sinkTable(addon.rssTable(port).length, queues.length - 1, buckets);
+          if (!addon.rssTableSet(port, queues)) {
+            throw new DeviceError(`${name}: its RSS table cannot be set`, 'remove the section [online.ports.sink]');
+          }
+        }
         if (rules === undefined) return said;
-        const queues = workers.flatMap((worker) => worker.queues.filter((queue) => queue.port === port));
-        const filter = installFilter(
-          addon,
-          live,
-          queues.map(({ queue }) => queue).sort((a, b) => a - b),
-          rules,
-        );
+        const filter = installFilter(addon, live, queues, rules);
         return [...said, `${name}: ${filter.sentence}`];
       });
     return {
@@ -232,6 +248,8 @@ interface QueuePlan {
   /** Core of each queue. */
   readonly cores: readonly number[];
   readonly rss: boolean;
+  /** The last queue is the sink's. */
+  readonly sink: boolean;
   readonly note?: string;
 }
 
@@ -241,9 +259,12 @@ function planQueues(port: PortConfig, info: PortInfo, links: readonly number[]):
   const [first = 0] = cores;
   if (links.length > 0) {
     if (cores.length > 1) throw noSharding(info.name, cores.length, 'plays captures in order');
-    return { cores: links.map(() => first), rss: false };
+    return { cores: links.map(() => first), rss: false, sink: false };
   }
-  if (cores.length === 1) return { cores: [first], rss: false };
+  if (port.sink !== undefined && device.kind === 'pci' && info.rss && info.maxRxQueues > cores.length) {
+    return { cores: [...cores, port.sink.core], rss: true, sink: true };
+  }
+  if (cores.length === 1) return { cores: [first], rss: false, sink: false };
   if (device.kind === 'virtual') {
     if (info.driver !== 'net_af_packet') throw noSharding(info.name, cores.length, `${info.driver} has no RSS`);
     // The kernel spreads packets over the sockets of a fanout group by a hash that is alike for both directions.
@@ -257,6 +278,7 @@ function planQueues(port: PortConfig, info: PortInfo, links: readonly number[]):
     return {
       cores,
       rss: false,
+      sink: false,
       note: `${info.name}: while a core is overloaded, the kernel sends its packets to another core, which splits connections`,
     };
   }
@@ -264,7 +286,7 @@ function planQueues(port: PortConfig, info: PortInfo, links: readonly number[]):
   if (cores.length > info.maxRxQueues) {
     throw new DeviceError(`${info.name}: ${cores.length} cores need as many queues, and it has ${info.maxRxQueues}`);
   }
-  return { cores, rss: true };
+  return { cores, rss: true, sink: false };
 }
 
 function noSharding(name: string, cores: number, why: string): DeviceError {
@@ -279,6 +301,7 @@ function checkCores(addon: DpdkAddon, config: Config): void {
   const wanted: [string, number][] = [['main_core', config.mainCore]];
   config.online?.ports.forEach((port, i) => {
     for (const core of port.cores) wanted.push([`online.ports[${i}].cores`, core]);
+    if (port.sink !== undefined) wanted.push([`online.ports[${i}].sink.core`, port.sink.core]);
   });
   for (const [key, core] of wanted) {
     if (available.includes(core)) continue;

@@ -10,6 +10,7 @@ import { createCore } from '../core.ts';
 import { createEmitter } from '../dispatch/emit.ts';
 import { createLineOrder } from '../dispatch/line-order.ts';
 import { createUserErrors } from '../dispatch/user-errors.ts';
+import { Burst } from '../packet/layout.ts';
 import { parsersFor } from '../protocols/registry.ts';
 import { loadDpdk } from '../source/dpdk.ts';
 import { attachMemory, openDpdkPort } from '../source/dpdk-port.ts';
@@ -20,6 +21,7 @@ import { Control, faultOf, Phase, type WorkerMessage, type WorkerResult, type Wo
 import { createOutbox } from './outbox.ts';
 import { createQueueSource } from './queue-source.ts';
 import { rxLoop } from './rx-loop.ts';
+import { createSampling, sinkLoop } from './sink.ts';
 
 /** Time between two writes of a worker's figures, which the monitor reads. */
 const PUBLISH_MS = 5;
@@ -51,9 +53,12 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
     counters: createCounters(task.counters),
   });
   const port = openDpdkPort(addon, { memory: plan.memory, packets: memory, pkt: core.pkt, queues: plan.queues });
+  const program = app.create(core);
+  const sampling = plan.keep.length === 0 ? undefined : createSampling(program, core, new Map(plan.keep));
+  const sub = sampling?.sub ?? program;
   const publish = createLivePublisher(new Float64Array(task.live), app.plan.subscriptions, {
     stats: () => port.stats,
-    sampledOut: () => 0,
+    sampledOut: sampling?.dropped ?? (() => 0),
     delivered: emitter.delivered,
     userErrors: userErrors.counts,
   });
@@ -66,7 +71,6 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
     publish();
   }
   const source = createQueueSource(port, control, { tick });
-  const sub = app.create(core);
   const parsers = parsersFor(app.plan.parsers);
 
   send({ kind: 'ready' });
@@ -83,11 +87,40 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   return { packets, bytes, lost, delivered: [...emitter.delivered], userErrors: [...userErrors.counts] };
 }
 
+/** A sink core: what it takes is counted and dropped. */
+async function drain(
+  { plan, control, live }: WorkerTask,
+  send: (message: WorkerMessage) => void,
+): Promise<WorkerResult> {
+  const addon = loadDpdk();
+  addon.threadPin(plan.core);
+  addon.threadRegister();
+  const port = openDpdkPort(addon, { memory: plan.memory, queues: plan.queues });
+  const publish = createLivePublisher(new Float64Array(live), [], {
+    stats: () => port.stats,
+    sampledOut: () => port.stats.packets,
+    delivered: new Map(),
+    userErrors: new Map(),
+  });
+  const source = createQueueSource(port, control, { tick: publish });
+  send({ kind: 'ready' });
+  Atomics.wait(control, Control.PHASE, Phase.SETUP);
+  try {
+    await sinkLoop(source, port.pkt, Burst.MAX);
+  } finally {
+    source.close();
+    publish();
+  }
+  const { packets, bytes, lost } = port.stats;
+  return { packets, bytes, lost, delivered: [], userErrors: [] };
+}
+
 const parent = parentPort;
 if (parent !== null) {
   const send = (message: WorkerMessage) => parent.postMessage(message);
+  const task = workerData as WorkerTask;
   try {
-    send({ kind: 'done', result: await work(workerData as WorkerTask, send) });
+    send({ kind: 'done', result: await (task.plan.sink ? drain : work)(task, send) });
   } catch (error) {
     send({ kind: 'fault', fault: faultOf(error) });
   }

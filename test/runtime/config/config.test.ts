@@ -94,7 +94,7 @@ init_data = true
     monitor: { display: undefined, log: undefined },
     prometheus: undefined,
     ports: [
-      { device: { kind: 'pci', address: '0000:3b:00.1' }, cores: [2, 3] },
+      { device: { kind: 'pci', address: '0000:3b:00.1' }, cores: [2, 3], sink: undefined },
       {
         device: {
           kind: 'virtual',
@@ -106,6 +106,7 @@ init_data = true
           ],
         },
         cores: [2],
+        sink: { core: 1, buckets: 512 },
       },
     ],
   });
@@ -116,7 +117,8 @@ init_data = true
     udp_inactivity_timeout: 1.5,
     init_data: true,
   });
-  assert.equal(config.notes, ['online.ports[1].sink.core: no effect in this version']);
+  assert.equal(config.notes, []);
+  assert.equal(parseConfig('offline.mtu = 1500', 'x.toml').notes, ['offline.mtu: no effect in this version']);
 });
 
 test('the sections of the monitor switch it on', () => {
@@ -170,6 +172,18 @@ test('values that do not go together', () => {
   ]);
   assert.equal(faults(`[mempool]\ncapacity = 2047\n[online]\nnb_rxd = 2048\n${port}`), [
     'mempool.capacity:2 2047 packets are too few for core 1: 1 queue of 2048 descriptors (online.nb_rxd) need at least 2176',
+  ]);
+  const sink = (core: number, buckets: number) =>
+    `${port}[online.ports.sink]\ncore = ${core}\nnb_buckets = ${buckets}\n`;
+  assert.equal(faults(sink(0, 256)), []);
+  assert.equal(faults(sink(1, 256)), [
+    'online.ports[0].sink.core:5 core 1 receives already; a sink needs a core of its own',
+  ]);
+  assert.equal(faults(sink(0, 1).replace('[1]', '[1, 2]')), [
+    'online.ports[0].sink.nb_buckets:6 1 buckets cannot be spread over 2 cores',
+  ]);
+  assert.equal(faults(sink(0, 513)), [
+    'online.ports[0].sink.nb_buckets:6 513 is not allowed; it must be a whole number of 1 to 512',
   ]);
   assert.equal(faults(`${port}${port}`), ['online.ports[1].device:5 net_null0 is the device of another port already']);
 });
