@@ -27,6 +27,7 @@ export {
   gauge,
   type MetricOptions,
 } from './stats/metrics.ts';
+export { type Classifier, createClassifier, type FamilyRule, rangeMap } from './subscription/classifier.ts';
 export { type Column, type ColumnView, columnView, keep } from './subscription/column-view.ts';
 export type {
   Actions,
