@@ -29,7 +29,9 @@ export function buildFloor(): string {
   const source = fileURLToPath(new URL('../../../test/bench/floor/floor.cc', import.meta.url));
   const compiler = process.env.CXX ?? 'g++';
   const version = execFileSync(compiler, ['--version'], { encoding: 'utf8' });
-  const hash = createHash('sha256').update(version).update(readFileSync(source)).digest('hex').slice(0, 12);
+  const header = fileURLToPath(new URL('../../../test/bench/floor/table.h', import.meta.url));
+  const digest = createHash('sha256').update(version).update(readFileSync(source)).update(readFileSync(header));
+  const hash = digest.digest('hex').slice(0, 12);
   const program = join(tmpdir(), 'iris-bench', `floor-${hash}`);
   if (existsSync(program)) return program;
   mkdirSync(join(tmpdir(), 'iris-bench'), { recursive: true });
