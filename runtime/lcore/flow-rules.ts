@@ -8,8 +8,31 @@
  * and so do fragments, which have no ports. What a device refuses is made wider until it takes it, at last to "all of
  * this kind pass"; the software filter does the rest.
  */
+import { type DecapConfig, TEREDO_PORT } from '../packet/decap-config.ts';
 import type { DeviceItem, DeviceRule, FlowHeader } from '../source/dpdk.ts';
 import type { FlowItem, FlowRule } from '../subscription/contract.ts';
+
+/**
+ * The rules of a plan, and those that let in the tunnels over UDP which are opened: what is inside them is filtered when
+ * it is out. (Tunnels over IP itself are neither TCP nor UDP and always pass.)
+ */
+export function withTunnels(rules: readonly FlowRule[], decap: DecapConfig): readonly FlowRule[] {
+  if (rules.length === 0) return rules;
+  const ports = [
+    ...(decap.vxlan ? decap.vxlan_ports : []),
+    ...(decap.geneve ? decap.geneve_ports : []),
+    ...(decap.gtp_u ? decap.gtp_u_ports : []),
+    ...(decap.teredo ? [TEREDO_PORT] : []),
+  ];
+  const to = (field: string, port: number): FlowRule => ({
+    items: [{ layer: 'udp', fields: [{ field, value: String(port) }] }],
+  });
+  return [
+    ...rules,
+    ...ports.map((port) => to('dst_port', port)),
+    ...(decap.teredo ? [to('src_port', TEREDO_PORT)] : []),
+  ];
+}
 
 /** Bytes of each header as DPDK's items have them. The IPv6 item has flags behind the header. */
 const HEADER_BYTES: Readonly<Record<FlowHeader, number>> = { eth: 20, ipv4: 20, ipv6: 44, tcp: 20, udp: 8 };

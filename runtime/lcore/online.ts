@@ -20,6 +20,7 @@ import { liveBuffer } from '../stats/live.ts';
 import type { MetricInfo } from '../stats/metrics.ts';
 import { exposition } from '../stats/prometheus.ts';
 import { sampleCore } from '../stats/sample.ts';
+import { withTunnels } from './flow-rules.ts';
 import { coreList } from './machine.ts';
 import {
   Control,
@@ -82,7 +83,7 @@ export async function runOnline(program: string, config: Config, settings: RunSe
     try {
       await crew.ready;
       const started = performance.now();
-      const rules = config.online?.hardwareAssist === true ? plan.flowRules : undefined;
+      const rules = config.online?.hardwareAssist === true ? withTunnels(plan.flowRules, config.decap) : undefined;
       for (const note of [...live.notes, ...live.start(rules)]) screen.say('note', note);
       monitor.start();
       const { prometheus } = config.online ?? {};

@@ -5,8 +5,9 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { describeDevice, planDevice, wantedOf } from '../../../runtime/lcore/flow-rules.ts';
+import { describeDevice, planDevice, wantedOf, withTunnels } from '../../../runtime/lcore/flow-rules.ts';
 import { installFilter } from '../../../runtime/lcore/hardware-filter.ts';
+import { DECAP_ALL, DECAP_DEFAULTS, type DecapConfig } from '../../../runtime/packet/decap-config.ts';
 import type { DeviceItem, DeviceRule } from '../../../runtime/source/dpdk.ts';
 import type { FlowItem, FlowRule } from '../../../runtime/subscription/contract.ts';
 
@@ -99,6 +100,20 @@ test('presence alone: the other kinds are dropped, nothing has to pass by rule',
   assert.equal(planned([]).texts, []);
   assert.is(planned([]).sentence, 'no hardware filter: the program asks for packets of every kind');
   assert.equal(planned([rule(['ethernet', { field: 'vlan_id', value: '7' }])]).texts, []);
+});
+
+test('tunnels over UDP that are opened pass', () => {
+  const dropped = (decap: DecapConfig) =>
+    planned(withTunnels([rule(['ipv4'], ['tcp'])], decap)).texts.filter((text) => text.includes('ipv4'));
+  assert.equal(dropped(DECAP_DEFAULTS), ['0 eth / ipv4 / udp -> count, drop']);
+  assert.equal(dropped({ ...DECAP_DEFAULTS, geneve: true, teredo: true }), [
+    '0 eth / ipv4 / udp(spec 2:17c1 mask 2:ffff) -> pass',
+    '0 eth / ipv4 / udp(spec 2:0dd8 mask 2:ffff) -> pass',
+    '0 eth / ipv4 / udp(spec 0:0dd8 mask 0:ffff) -> pass',
+    '1 eth / ipv4(spec mask 6:3fff) / udp -> count, drop',
+  ]);
+  assert.equal(dropped({ ...DECAP_DEFAULTS, gre: true, ipip: true }), ['0 eth / ipv4 / udp -> count, drop']);
+  assert.equal(withTunnels([], DECAP_ALL), []);
 });
 
 test('a device without ranges gets masks', () => {
