@@ -16,6 +16,7 @@ export type { Session } from './protocols/contract.ts';
 export { DnsTransaction } from './protocols/dns/transaction.ts';
 export { DtlsHandshake } from './protocols/dtls/handshake.ts';
 export { HttpTransaction } from './protocols/http/transaction.ts';
+export { MqttConnect } from './protocols/mqtt/connect.ts';
 export { QuicStream } from './protocols/quic/stream.ts';
 export { SshHandshake } from './protocols/ssh/handshake.ts';
 export { TlsHandshake } from './protocols/tls/handshake.ts';

@@ -8,12 +8,26 @@ import { DNS } from '../../runtime/protocols/dns/fields.ts';
 import { DTLS } from '../../runtime/protocols/dtls/fields.ts';
 import type { FieldDef, ProtocolDef } from '../../runtime/protocols/field.ts';
 import { HTTP } from '../../runtime/protocols/http/fields.ts';
+import { MQTT } from '../../runtime/protocols/mqtt/fields.ts';
 import { QUIC } from '../../runtime/protocols/quic/fields.ts';
 import { SSH } from '../../runtime/protocols/ssh/fields.ts';
 import { TLS } from '../../runtime/protocols/tls/fields.ts';
 
 /** All protocols, from the outside in. */
-export const PROTOCOLS: readonly ProtocolDef[] = [ETHERNET, IPV4, IPV6, TCP, UDP, TLS, HTTP, DNS, QUIC, SSH, DTLS];
+export const PROTOCOLS: readonly ProtocolDef[] = [
+  ETHERNET,
+  IPV4,
+  IPV6,
+  TCP,
+  UDP,
+  TLS,
+  HTTP,
+  DNS,
+  QUIC,
+  SSH,
+  DTLS,
+  MQTT,
+];
 
 /** A field together with its protocol. */
 export interface CatalogField {

@@ -18,6 +18,7 @@ export const enum ProtocolNumber {
   QUIC = 4,
   SSH = 5,
   DTLS = 6,
+  MQTT = 7,
 }
 
 /** A parser's word on the first payload bytes of a connection. */

@@ -6,6 +6,7 @@ import type { ParserFactory } from './contract.ts';
 import { DNS_TCP_PARSER, DNS_UDP_PARSER } from './dns/parser.ts';
 import { DTLS_PARSER } from './dtls/parser.ts';
 import { HTTP_PARSER } from './http/parser.ts';
+import { MQTT_PARSER } from './mqtt/parser.ts';
 import { QUIC_PARSER } from './quic/parser.ts';
 import { SSH_PARSER } from './ssh/parser.ts';
 import { TLS_PARSER } from './tls/parser.ts';
@@ -14,6 +15,7 @@ export const PARSERS: readonly ParserFactory[] = [
   TLS_PARSER,
   HTTP_PARSER,
   SSH_PARSER,
+  MQTT_PARSER,
   QUIC_PARSER,
   DTLS_PARSER,
   DNS_UDP_PARSER,

@@ -128,6 +128,15 @@ const DTLS: readonly (readonly Flight[])[] = [
   ],
 ];
 
+const mqttConnect = concat(
+  vector(2, text('MQTT')),
+  [5, 0xc6, 0, 60, 0],
+  ...['id', 'will', 'bye', 'user', 'x'].map((part, i) => concat(i === 1 ? [0] : [], vector(2, text(part)))),
+);
+const MQTT: readonly (readonly Flight[])[] = [
+  [orig(concat([0x10], vector(1, mqttConnect))), resp(Uint8Array.of(0x20, 3, 0, 0, 0))],
+];
+
 /** By the name of the parser and its transport. */
 export const SAMPLES: Readonly<Record<string, readonly (readonly Flight[])[]>> = {
   'tls tcp': TLS,
@@ -137,4 +146,5 @@ export const SAMPLES: Readonly<Record<string, readonly (readonly Flight[])[]>> =
   'ssh tcp': SSH,
   'quic udp': QUIC,
   'dtls udp': DTLS,
+  'mqtt tcp': MQTT,
 };

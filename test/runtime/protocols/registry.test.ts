@@ -4,6 +4,7 @@ import { DNS } from '../../../runtime/protocols/dns/fields.ts';
 import { DTLS } from '../../../runtime/protocols/dtls/fields.ts';
 import type { ProtocolDef } from '../../../runtime/protocols/field.ts';
 import { HTTP } from '../../../runtime/protocols/http/fields.ts';
+import { MQTT } from '../../../runtime/protocols/mqtt/fields.ts';
 import { QUIC } from '../../../runtime/protocols/quic/fields.ts';
 import { PARSERS, parsersFor } from '../../../runtime/protocols/registry.ts';
 import { SSH } from '../../../runtime/protocols/ssh/fields.ts';
@@ -12,6 +13,7 @@ import {
   DnsTransaction,
   DtlsHandshake,
   HttpTransaction,
+  MqttConnect,
   QuicStream,
   SshHandshake,
   TlsHandshake,
@@ -31,6 +33,7 @@ const SESSIONS: readonly (readonly [ProtocolDef, object])[] = [
   ],
   [SSH, new SshHandshake(side, side)],
   [DTLS, new DtlsHandshake({})],
+  [MQTT, new MqttConnect(new Uint8Array(2), undefined)],
 ];
 
 for (const [protocol, session] of SESSIONS) {
