@@ -2,9 +2,9 @@
  * ending.
  */
 import { randomInt } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import type { ConnTrackConfig } from '../conntrack/config.ts';
 import type { EngineCore } from '../conntrack/tracker.ts';
 import { createCore } from '../core.ts';
 import { createEmitter } from '../dispatch/emit.ts';
@@ -41,7 +41,7 @@ export async function runOffline(
     ...config.conntrack,
     max_connections: settings.maxConnections ?? config.conntrack.max_connections,
   };
-  if (settings.cores > 1) return runShards(app, pcap, conntrack, settings);
+  if (settings.cores > 1) return runShards(app, pcap, { conntrack, decap: config.decap }, settings);
   const capture = openCapture(pcap, { slabBytes: conntrack.max_out_of_order_bytes });
   const sink = openLineSink(settings.out);
   const clock = new Int32Array(Clock.WORDS);
@@ -116,13 +116,13 @@ export async function runOffline(
 async function runShards(
   app: LoadedApp,
   pcap: string,
-  conntrack: ConnTrackConfig,
+  config: Pick<Config, 'conntrack' | 'decap'>,
   settings: RunSettings & { readonly cores: number },
 ): Promise<number> {
-  if (pcap === '-') {
+  if (pcap === '-' || statSync(pcap, { throwIfNoEntry: false })?.isFIFO() === true) {
     throw new IrisError(
       ExitCode.USAGE,
-      'one core reads the standard input, not several',
+      'one core reads a pipe, not several',
       'write it to a file first, or leave out --cores',
     );
   }
@@ -135,7 +135,8 @@ async function runShards(
     program: app.path,
     pcap,
     cores: settings.cores,
-    conntrack,
+    conntrack: config.conntrack,
+    decap: config.decap,
     strict: settings.strict,
     write(text) {
       sink.write(text);
@@ -144,6 +145,7 @@ async function runShards(
     report: (text) => process.stderr.write(text),
   });
   stop.onStop = shards.stop;
+  if (stop.signal !== undefined) shards.stop();
   const endProgress =
     settings.quiet || settings.json ? undefined : startProgress(shards.progress, toTerminal(settings));
   await shards.gone;

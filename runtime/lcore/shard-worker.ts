@@ -1,7 +1,7 @@
 /**
- * One of the cores that share a capture: a thread that reads the whole file and keeps the connections that fall to it by
- * the hash of their five-tuple. Reading and decoding a packet is cheap beside tracking it, and nothing has to be handed
- * over; as every core sees every packet's time, their timers run at the same packets as one core's would.
+ * One of the cores that share a capture: a thread that walks the whole file, which the threads read together, and keeps the
+ * connections that fall to it by the hash of their five-tuple. Walking and hashing is cheap beside tracking, and nothing
+ * has to be handed over; as every core sees every packet's time, their timers run at the same packets as one core's.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadApp } from '../cli/load-app.ts';
@@ -12,9 +12,11 @@ import { createEmitter } from '../dispatch/emit.ts';
 import { createLineBatcher, type LineBatch } from '../dispatch/line-batch.ts';
 import { createLineOrder } from '../dispatch/line-order.ts';
 import { createUserErrors } from '../dispatch/user-errors.ts';
+import type { DecapConfig } from '../packet/decap-config.ts';
 import type { Share } from '../packet/decode.ts';
 import { parsersFor } from '../protocols/registry.ts';
 import { openCapture } from '../source/capture.ts';
+import { openSharedWindow, type SharedFile } from '../source/shared-window.ts';
 import { createCounters } from '../stats/counters.ts';
 import { Control, faultOf, Phase, type WorkerFault, type WorkerResult } from './messages.ts';
 import { rxLoop } from './rx-loop.ts';
@@ -23,8 +25,11 @@ import { rxLoop } from './rx-loop.ts';
 export interface ShardTask {
   readonly program: string;
   readonly pcap: string;
+  /** The same file in shared memory. */
+  readonly shared: SharedFile;
   readonly share: Share;
   readonly conntrack: ConnTrackConfig;
+  readonly decap: DecapConfig;
   readonly strict: boolean;
   /** Secret of the run for the hash of five-tuples. */
   readonly seed: number;
@@ -46,7 +51,7 @@ export type ShardMessage =
 async function work(task: ShardTask, send: (message: ShardMessage) => void): Promise<void> {
   const { share, control, conntrack } = task;
   const app = await loadApp(task.program);
-  const capture = openCapture(task.pcap, { slabBytes: conntrack.max_out_of_order_bytes });
+  const capture = openCapture(task.pcap, { window: openSharedWindow(task.shared, share.index) });
   const batcher = createLineBatcher((batch) => send({ kind: 'lines', batch }), control, Control.WORKERS + share.index);
   const clock = new Int32Array(Clock.WORDS);
   const order = createLineOrder(clock, batcher);
@@ -75,6 +80,7 @@ async function work(task: ShardTask, send: (message: ShardMessage) => void): Pro
       sub: app.create(core),
       parsers: parsersFor(app.plan.parsers),
       config: conntrack,
+      decap: task.decap,
       seed: task.seed,
       share,
       order,

@@ -10,6 +10,8 @@ export interface CaptureOptions {
   readonly slabBytes?: number;
   /** Bytes read at a time, also the largest record that can be read; default 512 KiB, at least 1 KiB. */
   readonly windowBytes?: number;
+  /** Where to read, instead of a window of its own over `path`. */
+  readonly window?: ReadWindow;
 }
 
 /** A packet source over a file, with the file offset reached so far. */
@@ -26,10 +28,10 @@ export interface CaptureSource extends PacketSource {
  */
 export function openCapture(path: string, options: CaptureOptions = {}): CaptureSource {
   const windowBytes = Math.max(1024, options.windowBytes ?? DEFAULT_WINDOW_BYTES);
-  const window = openWindow(path, windowBytes, options.slabBytes ?? DEFAULT_SLAB_BYTES);
+  const window = options.window ?? openWindow(path, windowBytes, options.slabBytes ?? DEFAULT_SLAB_BYTES);
   try {
     window.fill(PCAP_HEADER_BYTES);
-    if (window.end === 0) throw new InputError(window.file, undefined, 'is empty');
+    if (window.end === window.pos) throw new InputError(window.file, undefined, 'is empty');
     if (isPcap(window)) return pcapSource(window);
     if (isPcapng(window)) return pcapngSource(window);
     throw notACapture(window);
@@ -50,7 +52,7 @@ const OTHERS: readonly { readonly magic: readonly number[]; readonly name: strin
 ];
 
 function notACapture(window: ReadWindow): InputError {
-  const head = window.memory.bytes.subarray(0, Math.min(window.end, 512));
+  const head = window.memory.bytes.subarray(window.pos, Math.min(window.end, window.pos + 512));
   const other = OTHERS.find(({ magic }) => magic.every((byte, i) => head[i] === byte));
   if (other !== undefined) {
     return new InputError(window.file, 0, `not a capture: this is ${other.name}`, `${other.hint} ${window.file}`);

@@ -23,9 +23,9 @@ export function isPcap(window: ReadWindow): boolean {
 
 /** True for little-endian, false for big-endian, undefined when it is no pcap file. */
 function byteOrder(window: ReadWindow): boolean | undefined {
-  if (window.end < 4) return undefined;
+  if (window.end - window.pos < 4) return undefined;
   for (const le of [true, false]) {
-    const magic = window.memory.view.getUint32(0, le);
+    const magic = window.memory.view.getUint32(window.pos, le);
     if (magic === MAGIC_MICROSECONDS || magic === MAGIC_NANOSECONDS || magic === MAGIC_LONG_HEADERS) return le;
   }
   return undefined;
@@ -37,23 +37,28 @@ export function pcapSource(window: ReadWindow): CaptureSource {
   const { view } = memory;
   const le = byteOrder(window) === true;
   if (!window.fill(PCAP_HEADER_BYTES)) {
-    throw new InputError(file, 0, `the file is cut short: ${window.end} of the header's ${PCAP_HEADER_BYTES} bytes`);
+    throw new InputError(
+      file,
+      0,
+      `the file is cut short: ${window.end - window.pos} of the header's ${PCAP_HEADER_BYTES} bytes`,
+    );
   }
-  const magic = view.getUint32(0, le);
-  const major = view.getUint16(4, le);
-  const minor = view.getUint16(6, le);
+  const start = window.pos;
+  const magic = view.getUint32(start, le);
+  const major = view.getUint16(start + 4, le);
+  const minor = view.getUint16(start + 6, le);
   if (major !== 2) throw new InputError(file, 4, `version ${major}.${minor} of the pcap format is not known`);
   /** Files before version 2.3 have the two lengths the other way round; those of 2.3 come in both ways. */
   const mayBeSwapped = minor <= 3;
-  const link = linkType(view.getUint32(20, le));
-  const maxCaplen = captureLimit(view.getUint32(16, le), window);
+  const link = linkType(view.getUint32(start + 20, le));
+  const maxCaplen = captureLimit(view.getUint32(start + 16, le), window);
   const headerBytes = magic === MAGIC_LONG_HEADERS ? 24 : 16;
   const nanoseconds = magic === MAGIC_NANOSECONDS;
   const unit = nanoseconds ? 1 : 1000;
   const unitsPerSecond = nanoseconds ? 1_000_000_000 : 1_000_000;
   /** Packets and bytes handed over; doubles, because a capture may hold more than 2^31 of either. */
   const counts = new Float64Array(2);
-  window.pos = PCAP_HEADER_BYTES;
+  window.pos = start + PCAP_HEADER_BYTES;
 
   /** Fills rows with the whole, sane records at hand; stops at the first that is not. */
   function walk(pkt: Int32Array, max: number): number {

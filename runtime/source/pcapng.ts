@@ -57,8 +57,9 @@ interface Interface {
 /** Whether the window, filled from the file's start, begins like a pcapng file. */
 export function isPcapng(window: ReadWindow): boolean {
   const { view } = window.memory;
-  if (window.end < 4 || view.getUint32(0) !== Block.SECTION) return false;
-  return window.end < MIN_BLOCK_BYTES || byteOrderAt(view, 8) !== undefined;
+  const length = window.end - window.pos;
+  if (length < 4 || view.getUint32(window.pos) !== Block.SECTION) return false;
+  return length < MIN_BLOCK_BYTES || byteOrderAt(view, window.pos + 8) !== undefined;
 }
 
 /** True for little-endian, false for big-endian, undefined when there is no byte-order magic. */

@@ -11,7 +11,7 @@ export const DEFAULT_WINDOW_BYTES = 512 * 1024;
 /** Bytes of the tracker's slab unless told otherwise. */
 export const DEFAULT_SLAB_BYTES = 32 * 1024 * 1024;
 /** Zero bytes behind the window: a header read at the end of the last packet stays in bounds. */
-const SLACK_BYTES = 256;
+export const SLACK_BYTES = 256;
 const LINE_BYTES = 64;
 
 export interface ReadWindow {
@@ -41,7 +41,7 @@ export interface ReadWindow {
  */
 export function openWindow(path: string, windowBytes: number, slabBytes: number): ReadWindow {
   const file = path === '-' ? 'standard input' : path;
-  const fd = path === '-' ? 0 : open(path);
+  const fd = path === '-' ? 0 : openFile(path);
   const slabOffset = align(windowBytes + SLACK_BYTES);
   const buffer = new ArrayBuffer(slabOffset + align(slabBytes));
   const bytes = new Uint8Array(buffer);
@@ -113,7 +113,7 @@ export function openWindow(path: string, windowBytes: number, slabBytes: number)
 
 const IDLE = new Int32Array(new SharedArrayBuffer(4));
 
-function open(path: string): number {
+export function openFile(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (error) {
@@ -139,6 +139,6 @@ export function inputError(file: string, offset: number | undefined, error: unkn
   }
 }
 
-function align(bytes: number): number {
+export function align(bytes: number): number {
   return Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
 }

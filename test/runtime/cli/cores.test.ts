@@ -131,7 +131,7 @@ test('exceptions of user code: counted, and fatal under --strict', async () => {
 
 test('what cannot be shared is refused in one sentence', async () => {
   const refusals: [readonly string[], RegExp][] = [
-    [['--pcap', '-', '--cores', '2'], /^error: one core reads the standard input, not several\n/],
+    [['--pcap', '-', '--cores', '2'], /^error: one core reads a pipe, not several\n/],
     [['--pcap', 'x.pcap', '--cores', '0'], /whole number from 1 to 128/],
     [['--pcap', join(modules, 'missing.pcap'), '--cores', '2'], /^error: .*missing\.pcap: no such file\n/],
   ];
