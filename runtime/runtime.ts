@@ -8,7 +8,7 @@ export { L4Pdu } from './conntrack/l4-pdu.ts';
 // What generated modules link against.
 export type { EndReason } from './conntrack/layout.ts';
 export { ConnRecord } from './datatypes/conn-record.ts';
-export type { CoreId, FilterStr, StateTransition } from './datatypes/context.ts';
+export type { CoreId, FilterStr, SessionProto, StateTransition, StateTxData } from './datatypes/context.ts';
 export { FiveTuple } from './datatypes/five-tuple.ts';
 export { Lifespan } from './datatypes/lifespan.ts';
 export { StartTime } from './datatypes/start-time.ts';
@@ -73,3 +73,4 @@ export {
   textMatcher,
   textStarts,
 } from './subscription/matchers.ts';
+export { verdict } from './subscription/verdict.ts';

@@ -10,7 +10,7 @@ import { createClassReader } from './classes.ts';
 import { type ColumnOptions, type ColumnsRefused, type CompiledColumns, compileColumns } from './columns.ts';
 import { createFunctionReader } from './functions.ts';
 import { type AnalysisHost, folderOf, joinPath } from './host.ts';
-import type { CallbackInfo, DataTypeInfo, Declared } from './info.ts';
+import type { DataTypeInfo, Declared } from './info.ts';
 import { createMarkReader } from './marks.ts';
 import { createModules, isTypeOnly, type Module, type Resolved, RUNTIME_MODULE, spanOf } from './modules.ts';
 import { createReport } from './report.ts';
@@ -70,7 +70,7 @@ export function createAnalysis(host: AnalysisHost, path: string): Analysis {
     return info;
   }
 
-  function dataType(name: string, seenFrom?: CallbackInfo): DataTypeInfo | undefined {
+  function dataType(name: string, seenFrom?: Declared): DataTypeInfo | undefined {
     const known = dataTypes.get(name);
     // What a user's file declares is known to that file, and by `use` alone to others.
     if (known !== undefined) return seenFrom !== undefined || known.module === RUNTIME_MODULE ? known : undefined;

@@ -15,6 +15,8 @@ export const BUILT_IN_KINDS: Readonly<Record<string, { readonly kind: Kind; read
   CoreId: { kind: 'context', availableAt: 'Packet' },
   FilterStr: { kind: 'context', availableAt: 'Packet' },
   StateTransition: { kind: 'context', availableAt: 'Packet' },
+  SessionProto: { kind: 'context', availableAt: 'L7OnDisc' },
+  StateTxData: { kind: 'context', availableAt: 'Packet' },
   Session: { kind: 'context', availableAt: 'L7EndHdrs' },
 };
 

@@ -194,7 +194,7 @@ export function createClassReader(context: ClassContext): ClassReader {
     return {
       name,
       levels,
-      params: params.map(({ name, type }) => ({ name, type })),
+      params,
       body:
         node.body === undefined
           ? ''

@@ -70,7 +70,7 @@ export interface UpdateMethod {
   readonly name: string;
   readonly levels: readonly Level[];
   /** Parameter names and type names, in order. */
-  readonly params: readonly { readonly name: string; readonly type: string }[];
+  readonly params: readonly { readonly name: string; readonly type: string; readonly span?: Span }[];
   /** Body as TypeScript text, without the braces, for columns that are compiled into the generated module. */
   readonly body: string;
   /** Returns something: of a callback a boolean (false unsubscribes), of a filter its verdict. */

@@ -6,6 +6,7 @@ import { ExitCode } from '../../runtime/errors.ts';
 import type { Compilation } from '../compile.ts';
 import { fullText } from '../plan/atom.ts';
 import { outlinePlan, unitName } from '../plan/outline.ts';
+import { ownersOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import { compilePath } from './compile.ts';
 import { outlineDot, outlineMermaid, outlineText } from './explain-formats.ts';
@@ -62,7 +63,7 @@ function explainPlan(name: string, plan: ProgramPlan, flags: Flags): string {
 export function explainText(name: string, plan: ProgramPlan): string {
   const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
   const parsers = plan.parsers.length === 0 ? 'no parsers' : `parsers: ${plan.parsers.map((p) => p.name).join(', ')}`;
-  const { subscriptions } = plan.program;
+  const subscriptions = ownersOf(plan.program);
   const head = `${name}: ${count(subscriptions.length, 'subscription')}, ${count(plan.threads.length, 'thread')}, ${parsers}`;
   return `${head}\n\n${outlineText(outlinePlan(plan))}`;
 }

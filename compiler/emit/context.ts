@@ -3,8 +3,10 @@ import type { Level } from '../analysis/info.ts';
 import type { TypedSubscription } from '../language/typed.ts';
 import { patternText } from '../plan/atom.ts';
 import type { Family } from '../plan/families.ts';
+import { ownerOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import type { Thread } from '../plan/threads.ts';
+import { findInstances, type Instances } from './instances.ts';
 import { type ColumnCompiler, type Layout, layOut } from './layout.ts';
 import { LiveBits } from './live-bits.ts';
 import { Scope } from './scope.ts';
@@ -12,7 +14,7 @@ import { camelCase, commentText, constantCase, pascalCase } from './text.ts';
 
 /** Names that the templates and the functions of this folder use themselves. */
 const RESERVED =
-  'Actions Core EndReason Handlers Plan Session Subscription actionsOf address addr6 c clear core create error handlers hit live meta now onL4EndHshk onL4FirstPacket onL4Stream onL4Terminated onL7EndHdrs onL7OnDisc onPacket open p packetFilter plan ports proto reason session tracked update value view RECORD_WORDS'.split(
+  'Actions Core EndReason Handlers Plan Session Subscription actionsOf address addr6 c clear core create error handlers hit live meta now onL4EndHshk onL4FirstPacket onL4Stream onL4Terminated onL7EndHdrs onL7OnDisc onPacket open p packetFilter plan ports proto reason session tracked update value view known made matched own RECORD_WORDS'.split(
     ' ',
   );
 
@@ -20,12 +22,13 @@ const RESERVED =
 export interface Subscriber {
   readonly index: number;
   readonly source: TypedSubscription;
-  /** Local function that hands a delivery to the user. */
+  /** Local function that hands a delivery to the user; of a method its class. */
   readonly handler: string;
   /** It stands for these subscriptions and has no handler of its own; {@link handler} names its classifier. */
   readonly family: Family | undefined;
   /** `handshakes` -> `Handshakes`, unique among subscriptions. */
   readonly suffix: string;
+  /** Threads that end when it is unsubscribed: of a class those of all its methods. */
   readonly threads: readonly Thread[];
   /** Names of its delivery functions. */
   readonly deliver: ReadonlyMap<Level, string>;
@@ -41,6 +44,8 @@ export interface Context {
   readonly layout: Layout;
   /** Arrays of sessions kept with their connections, by protocol. */
   readonly kept: ReadonlyMap<string, string>;
+  /** Classes of users of which connections have instances. */
+  readonly instances: ReadonlyMap<string, Instances>;
   /** A name of the module, taken at the first call and the same at later ones. */
   claimed(wanted: string): string;
 }
@@ -61,7 +66,7 @@ export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler): 
       handler: imported === undefined ? scope.names.take(source.name) : scope.value(imported.module, imported.name),
       family,
       suffix: suffixes[index] ?? '',
-      threads: plan.threads.filter((t) => t.subscription === index),
+      threads: plan.threads.filter((t) => ownerOf(plan.units[t.subscription] ?? source) === ownerOf(source)),
       deliver: deliverNames(source.levels, suffixes[index] ?? '', scope),
       text: commentText(source.text === '' ? 'everything' : source.text),
     };
@@ -73,7 +78,7 @@ export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler): 
     return name;
   };
   const kept = plan.keptSessions.map((p) => [p.name, scope.names.take(camelCase('kept', p.name))] as const);
-  return {
+  const draft = {
     plan,
     scope,
     live,
@@ -82,6 +87,7 @@ export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler): 
     kept: new Map(kept),
     claimed,
   };
+  return { ...draft, instances: findInstances(draft) };
 }
 
 function deliverNames(levels: readonly Level[], suffix: string, scope: Scope): ReadonlyMap<Level, string> {

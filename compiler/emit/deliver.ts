@@ -1,32 +1,110 @@
 /** The functions that hand a delivery to the user: each guards against the user's exceptions, and nothing else does. */
 import type { DataTypeInfo, Level } from '../analysis/info.ts';
 import type { TypedParam } from '../language/typed.ts';
+import { patternText } from '../plan/atom.ts';
 import { isStreaming } from '../plan/deliveries.ts';
+import { ownerOf } from '../plan/parts.ts';
+import { patternOfMark } from '../plan/plan.ts';
+import type { Thread } from '../plan/threads.ts';
 import type { Context, Subscriber } from './context.ts';
 import { type DeliveryShape, familyFunction } from './families.ts';
+import { callbackKey } from './instances.ts';
 import { RUNTIME } from './scope.ts';
-import { camelCase, commentText, identifier, LINE, Names, propertyKey, stringLiteral } from './text.ts';
+import { commentText, identifier, LINE, Names, propertyKey, stringLiteral } from './text.ts';
+import { argumentsOf, type Input, inputs, parameterList, valueAt } from './values.ts';
 import { type FunctionView, type HandlerView, lines } from './view.ts';
 
 /** What a delivery function is called with: the connection, and of the packet and the session what it hands over. */
-function argumentsOf({ source }: Subscriber, level: Level): readonly string[] {
-  const { params } = source;
-  const out = level === 'Packet' ? [] : ['c'];
-  if (params.some(({ type }) => type.kind === 'pdu')) out.push('p');
-  if (params.some(({ type }) => takesSession(type, level))) out.push('session');
-  return out;
+function inputsOf(subscriber: Subscriber, level: Level, context: Context): readonly Input[] {
+  const { source } = subscriber;
+  const asked = source.params.flatMap(({ type }) => valueAt(type, level, context, 'matched').uses);
+  const matched = patternTexts(subscriber, level, context).length > 1;
+  const some = asked.filter((input) => input !== 'matched' || matched);
+  return level === 'Packet' ? inputs(...some) : inputs('c', ...some);
 }
 
-function takesSession(type: DataTypeInfo, level: Level): boolean {
-  return level === 'L7EndHdrs' && (type.kind === 'session' || (type.kind === 'context' && type.name === 'Session'));
+/** The patterns of a delivery, as users read them. */
+function patternTexts({ index }: Subscriber, level: Level, { plan }: Context): readonly string[] {
+  const own = plan.deliveries.find((d) => d.subscription === index && d.level === level);
+  return (own?.patterns ?? []).map(patternText);
 }
 
 /** Deliveries that can come again for one connection say whether they want more. */
 export const repeats = (level: Level): boolean => isStreaming(level) || level === 'L7EndHdrs';
 
-/** The call of a delivery function. */
-export function deliverCall(subscriber: Subscriber, level: Level): string {
-  return `${subscriber.deliver.get(level) ?? ''}(${argumentsOf(subscriber, level).join(', ')})`;
+/** Deliveries that can end the subscription: they return false then. */
+export function answers({ source }: Subscriber, level: Level): boolean {
+  if (level === 'Packet' || level === 'L4Terminated') return false;
+  return (
+    repeats(level) || source.part !== undefined || (source.levels.length > 1 && source.callback?.streaming === true)
+  );
+}
+
+/**
+ * The call of a delivery function. Where the subscription is told which pattern matched, and there are several, `threads`
+ * are those that may have brought it here, as bits of `base`; `text` is an expression for the pattern's text.
+ */
+export function deliverCall(
+  subscriber: Subscriber,
+  level: Level,
+  context: Context,
+  from: { readonly base: string; readonly threads: readonly Thread[] } | { readonly text: string },
+): string {
+  const args = inputsOf(subscriber, level, context).map((input) => {
+    if (input !== 'matched') return input;
+    return 'text' in from ? from.text : matchedText(subscriber, level, context, from.base, from.threads);
+  });
+  return `${subscriber.deliver.get(level) ?? ''}(${args.join(', ')})`;
+}
+
+/** The text of the first pattern of which a thread is alive. */
+function matchedText(
+  subscriber: Subscriber,
+  level: Level,
+  context: Context,
+  base: string,
+  threads: readonly Thread[],
+): string {
+  const texts = patternTexts(subscriber, level, context);
+  const used = texts.flatMap((text, i) => {
+    const mine = threads.filter((thread) => thread.pattern === i);
+    return mine.length === 0 ? [] : [{ literal: stringLiteral(text), mine }];
+  });
+  const last = used.at(-1)?.literal ?? "''";
+  return used
+    .slice(0, -1)
+    .reduceRight((rest, { literal, mine }) => `${context.live.any(base, mine)} ? ${literal} : ${rest}`, last);
+}
+
+/** The pattern behind the mark of a delivery at the first packet, or of a single frame: a literal, if anybody asks. */
+export function patternLiteral(
+  subscriber: Subscriber,
+  level: Level,
+  mark: number,
+  context: Context,
+): string | undefined {
+  if (!inputsOf(subscriber, level, context).includes('matched')) return undefined;
+  return stringLiteral(patternTexts(subscriber, level, context)[patternOfMark(mark)] ?? '');
+}
+
+/** Statements of a delivery under a condition; where it ends the subscription, its threads in `bases` go too. */
+export function deliverLines(
+  subscriber: Subscriber,
+  level: Level,
+  condition: string,
+  call: string,
+  context: Context,
+  ...bases: readonly string[]
+): readonly string[] {
+  const gone = answers(subscriber, level) ? silence(subscriber, context, ...bases) : [];
+  if (gone.length === 0) return [`if (${condition}) ${call}`];
+  const both = condition.includes(' || ') ? `(${condition})` : condition;
+  return [`if (${both} && !${call}) {`, ...gone.map((line) => `  ${line}`), '}'];
+}
+
+/** Statements that end a subscription: its threads are let go of, in the other words of bits as well. */
+export function silence({ threads }: Subscriber, context: Context, ...bases: readonly string[]): readonly string[] {
+  return ['live', ...bases].flatMap((base) => context.live.clear(base, threads));
 }
 
 function isImported(type: DataTypeInfo): boolean {
@@ -83,115 +161,57 @@ export function handlerLines(context: Context): readonly string[] {
   });
 }
 
-/** What a delivery hands over for one parameter. */
-function argumentOf({ type }: TypedParam, level: Level, subscriber: Subscriber, context: Context): string {
-  const { scope } = context;
-  switch (type.kind) {
-    case 'view':
-      return `${viewLocal(type, context)}.at(c)`;
-    case 'columns':
-      return `${placed(type, context).local}.at(c)`;
-    case 'object':
-      return instanceOf(type, context);
-    case 'session':
-      if (level === 'L7EndHdrs') return `session as ${scope.type(type.module, type.name)}`;
-      return context.kept.get(type.protocol ?? '') ?? '';
-    case 'pdu':
-      return `${scope.member('pdu')}.at(p)`;
-    case 'context':
-      return contextValue(type.name, level, subscriber);
-  }
-}
-
-function contextValue(name: string, level: Level, subscriber: Subscriber): string {
-  switch (name) {
-    case 'CoreId':
-      return 'core.id';
-    case 'FilterStr':
-      return stringLiteral(subscriber.source.text);
-    case 'StateTransition':
-      return stringLiteral(level);
-    case 'Session':
-      return 'session';
-    default:
-      throw new TypeError(`no value for ${name} at ${level}`);
-  }
-}
-
-/** The flyweight of a view type. */
-export function viewLocal(type: DataTypeInfo, context: Context): string {
-  const { scope } = context;
-  if (type.module === RUNTIME && type.name === 'FiveTuple') return scope.member('fiveTuple');
-  const base = camelCase(type.name);
-  return scope.helper(
-    `view ${type.module}#${type.name}`,
-    base.charAt(0).toLowerCase() + base.slice(1),
-    `The flyweight of ${type.name}.`,
-    true,
-    (name) => [`const ${name} = new ${scope.value(type.module, type.name)}(core)`],
-  );
-}
-
-export function placed(type: DataTypeInfo, context: Context): Context['layout']['types'][number] {
-  const found = context.layout.types.find((t) => t.type.name === type.name && t.type.module === type.module);
-  if (found === undefined) throw new TypeError(`${type.name} is not among the plan's data`);
-  return found;
-}
-
-/** The instance of an object data type that belongs to connection `c`. */
-function instanceOf(type: DataTypeInfo, context: Context): string {
-  return `${placed(type, context).local}[c / RECORD_WORDS]`;
-}
-
 /** One delivery function per subscription and level. */
 export function deliverFunctions(context: Context): readonly FunctionView[] {
   return context.subscribers.flatMap((subscriber) =>
-    subscriber.source.levels.map((level) => {
-      const { family } = subscriber;
-      return family === undefined
-        ? deliverFunction(subscriber, level, context)
-        : familyFunction(subscriber, family, shapeOf(subscriber, level), context);
-    }),
+    subscriber.source.levels
+      .filter((level) => subscriber.source.part === undefined || patternTexts(subscriber, level, context).length > 0)
+      .map((level) => {
+        const { family } = subscriber;
+        return family === undefined
+          ? deliverFunction(subscriber, level, context)
+          : familyFunction(subscriber, family, shapeOf(subscriber, level, context), context);
+      }),
   );
 }
 
-/** `c: number, session: Session` */
-function parametersOf(names: readonly string[]): string {
-  const types: Record<string, string> = { c: 'number', p: 'number', session: 'Session' };
-  return names.map((name) => `${name}: ${types[name] ?? 'number'}`).join(', ');
-}
-
-function shapeOf(subscriber: Subscriber, level: Level): DeliveryShape {
-  const args = argumentsOf(subscriber, level);
-  return { args, parameters: parametersOf(args), again: repeats(level) };
+function shapeOf(subscriber: Subscriber, level: Level, context: Context): DeliveryShape {
+  const args = inputsOf(subscriber, level, context);
+  return { args, parameters: parameterList(args), again: answers(subscriber, level) };
 }
 
 function deliverFunction(subscriber: Subscriber, level: Level, context: Context): FunctionView {
   const { source, handler } = subscriber;
-  const again = repeats(level);
-  const parameters = parametersOf(argumentsOf(subscriber, level));
-  const body: string[] = [];
-  const give = source.params.map((param) => {
-    const value = argumentOf(param, level, subscriber, context);
-    if (param.type.kind !== 'object' && !(param.type.kind === 'session' && level !== 'L7EndHdrs')) return value;
-    const local = context.scope.names.take(camelCase('own', param.type.name));
-    const from = param.type.kind === 'object' ? value : `${value}[c / RECORD_WORDS]`;
-    body.push(`const ${local} = ${from}`, `if (${local} === undefined) return${again ? ' true' : ''}`);
-    return local;
-  });
-  const call = `${handler}(${give.join(', ')})`;
+  const again = answers(subscriber, level);
+  const texts = patternTexts(subscriber, level, context);
+  const matched = texts.length > 1 ? 'matched' : stringLiteral(texts[0] ?? source.text);
+  const types = source.params.map(({ type }) => type);
+  const given = argumentsOf(types, level, context, `return${again ? ' true' : ''}`, matched);
+  const body: string[] = [...given.before];
+  let called = handler;
+  if (source.part !== undefined) {
+    const own = context.instances.get(callbackKey(source.part.owner))?.accessor ?? '';
+    body.push(`const own = ${own}(c)`, `if (own === undefined) return${again ? ' false' : ''}`);
+    called = `own.${source.part.method.name}`;
+  }
+  const call = `${called}(${given.list})`;
   const connection = level === 'Packet' ? '0' : 'c';
-  const asks = source.callback === undefined ? isStreaming(level) : again && source.callback.streaming;
   body.push('try {');
-  if (asks) body.push(`  return ${call} !== false`);
+  if (again && saysMore(subscriber, level)) body.push(`  return ${call} !== false`);
   else body.push(`  ${call}`, ...(again ? ['  return true'] : []));
-  body.push('} catch (error) {', `  core.userError(${stringLiteral(source.name)}, ${connection}, error)`);
+  body.push('} catch (error) {', `  core.userError(${stringLiteral(ownerOf(source))}, ${connection}, error)`);
   if (again) body.push('  return false');
   body.push('}');
   const doc = commentText(`${source.name} at ${level}: ${subscriber.text}`);
   return {
     doc: [again ? `${doc}. False: no more of this connection.` : doc],
-    head: `function ${subscriber.deliver.get(level) ?? ''}(${parameters}): ${again ? 'boolean' : 'void'} {`,
+    head: `function ${subscriber.deliver.get(level) ?? ''}(${parameterList(inputsOf(subscriber, level, context))}): ${again ? 'boolean' : 'void'} {`,
     nodes: [lines(...body)],
   };
+}
+
+/** Whether the user's code returns whether it wants more. */
+function saysMore({ source }: Subscriber, level: Level): boolean {
+  if (source.part !== undefined) return source.part.method.returns;
+  return source.callback === undefined ? isStreaming(level) : source.callback.streaming;
 }

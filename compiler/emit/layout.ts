@@ -3,7 +3,8 @@
 import { Rec } from '../../runtime/conntrack/layout.ts';
 import type { ColumnOptions, CompiledColumns } from '../analysis/columns.ts';
 import type { DataTypeInfo } from '../analysis/info.ts';
-import type { DataPlan, ProgramPlan } from '../plan/plan.ts';
+import type { DataPlan } from '../plan/data.ts';
+import type { ProgramPlan } from '../plan/plan.ts';
 import type { Scope } from './scope.ts';
 import { camelCase } from './text.ts';
 

@@ -1,9 +1,11 @@
 /** From a plan to the text of its module. */
 import { ABI_VERSION } from '../../runtime/packet/layout.ts';
+import { ownersOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import { type Context, makeContext } from './context.ts';
 import { deliverFunctions, handlerLines, handlerViews } from './deliver.ts';
 import { familyLines } from './families.ts';
+import { instanceFunctions, instanceLines } from './instances.ts';
 import type { ColumnCompiler } from './layout.ts';
 import { createRenderer, type Templates } from './render.ts';
 import { RUNTIME } from './scope.ts';
@@ -52,6 +54,7 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
     actionsOf(context),
     ...trackedFunctions(context),
     ...dataFunctions(context),
+    ...instanceFunctions(context),
     onL4FirstPacket(context, updateNodes('L4FirstPacket', context)),
   ];
   const result = ['plan', 'tracked: { open, clear }', 'packetFilter', 'onL4FirstPacket'];
@@ -67,9 +70,10 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
   add('onL7EndHdrs', onL7EndHdrs(context, updateNodes('L7EndHdrs', context)));
   add('onL4Terminated', onL4Terminated(context, updateNodes('L4Terminated', context)));
   add('onPacket', onPacket(context));
-  if (functions.some((f) => f.head.includes(': Session'))) scope.type(RUNTIME, 'Session');
+  if (functions.some((f) => f.head.includes(': Session')) || JSON.stringify(scope.helpers(true)).includes(': Session)'))
+    scope.type(RUNTIME, 'Session');
   const handlers = [...handlerLines(context), ...familyLines(context)];
-  const kept = [...keptLines(context), ...dataLines(context)];
+  const kept = [...keptLines(context), ...dataLines(context), ...instanceLines(context)];
   const columns = [
     ...layout.liveWords.slice(1).map(({ name, word }) => ({ name, value: `${word}`, comment: 'more live bits' })),
     ...layout.types.flatMap(({ type, compiled }) =>
@@ -131,7 +135,7 @@ function planLines(plan: ProgramPlan, options: EmitOptions, hash: string, record
     `source: ${stringLiteral(options.sourceName)},`,
     `recordWords: ${recordWords},`,
     `parsers: ${list(plan.parsers.map((p) => p.name))},`,
-    `subscriptions: ${list(plan.program.subscriptions.map((s) => s.name))},`,
+    `subscriptions: ${list(ownersOf(plan.program))},`,
   ];
   if (plan.flowRules.length === 0) return [...lines, 'flowRules: [],'];
   const rules = plan.flowRules.map((rule) => `  ${literal(rule)},`);

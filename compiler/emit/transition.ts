@@ -23,9 +23,19 @@ export function storeLive(context: Context): readonly string[] {
 /** What is in force for the live bits at hand. */
 export const callActionsOf = (context: Context): string => `actionsOf(${context.live.locals('live').join(', ')})`;
 
-/** Stores the live bits and says what follows from them. */
-export function conclude(context: Context): readonly string[] {
-  return [...settle(context), ...storeLive(context), `return ${callActionsOf(context)}`];
+/** Stores the live bits and says what follows from them. `first`: nothing can have ended yet. */
+export function conclude(context: Context, first = false): readonly string[] {
+  const ended = first ? [] : release(context);
+  return [...settle(context), ...ended, ...storeLive(context), `return ${callActionsOf(context)}`];
+}
+
+/** Expensive data that nobody alive asks for is let go of. */
+export function release(context: Context): readonly string[] {
+  return context.layout.types.flatMap(({ type, local, data }) => {
+    if (!type.expensive || type.kind !== 'object' || data.threads.length === 0) return [];
+    const nobody = context.live.any('live', data.threads).replace(/!== 0$/, '=== 0');
+    return [`if (${nobody}) ${local}[c / RECORD_WORDS] = undefined`];
+  });
 }
 
 /** Where a delivery holds already its other alternatives are let go of. */

@@ -1,14 +1,18 @@
+import type { Level } from '../analysis/info.ts';
 import { ACTION_NAMES } from '../plan/actions.ts';
 import { type Literal, patternText } from '../plan/atom.ts';
 import { subscriptionOfMark } from '../plan/plan.ts';
 import type { Thread } from '../plan/threads.ts';
 import { isEmptyNode, marksBelow } from '../plan/tree.ts';
+import { askNodes, userCondition } from './asks.ts';
 import type { Context, Subscriber } from './context.ts';
-import { deliverCall, viewLocal } from './deliver.ts';
+import { deliverCall, deliverLines, patternLiteral, silence } from './deliver.ts';
+import { firstPacketNodes } from './instances.ts';
 import { type Condition, Locals } from './tests.ts';
-import { commentText, pascalCase, stringLiteral } from './text.ts';
-import { callActionsOf, conclude, loadLive, NOTHING, signed, storeLive } from './transition.ts';
+import { commentText } from './text.ts';
+import { callActionsOf, conclude, loadLive, NOTHING, release, signed, storeLive } from './transition.ts';
 import { treeNodes } from './trees.ts';
+import { startObjects } from './updates.ts';
 import { type FunctionView, lines, type NodeView, when } from './view.ts';
 
 /** `packetFilter`: may the packet belong to a wanted connection, whichever way it goes? */
@@ -50,79 +54,60 @@ export function actionsOf(context: Context): FunctionView {
 
 /** `onL4FirstPacket`: which threads start; what is delivered at once. */
 export function onL4FirstPacket(context: Context, updates: readonly NodeView[]): FunctionView {
-  const { plan, scope, live, subscribers } = context;
+  const { plan, scope, live } = context;
   const locals = new Locals('first', scope);
-  const now = new Map<Subscriber, string>();
+  const now = new Map<Subscriber, Flag>();
   const marks = (all: readonly number[]): readonly NodeView[] => {
     const threads = plan.threads.filter((t) => all.includes(t.id));
-    const flags = all.flatMap((mark) => {
-      const subscriber = subscribers[subscriptionOfMark(mark) ?? -1];
-      if (subscriber === undefined) return [];
-      const flag = now.get(subscriber) ?? scope.names.take(`now${subscriber.suffix}`);
-      now.set(subscriber, flag);
-      return [`${flag} = true`];
-    });
+    const flags = all.flatMap((mark) => flagLines(mark, 'L4FirstPacket', now, context));
     return [lines(...live.set('live', threads), ...flags)];
   };
-  const user = (literal: Literal): Condition => userCondition(literal, context);
+  const user = (literal: Literal): Condition => {
+    return userCondition(literal, literal.atom.when === 'packet' ? 'Packet' : 'L4FirstPacket', ['c', 'p'], context);
+  };
   const tree = treeNodes(plan.first, { locals, world: plan.world, marks, user }, NOTHING);
   const flags = [...now].sort(([a], [b]) => a.index - b.index);
-  const deliveries = flags.map(([subscriber, flag]) => `if (${flag}) ${deliverCall(subscriber, 'L4FirstPacket')}`);
+  const deliveries = flags.flatMap(([subscriber, { name, told }]) => {
+    const call = deliverCall(subscriber, 'L4FirstPacket', context, { text: name });
+    return deliverLines(subscriber, 'L4FirstPacket', told ? `${name} !== ''` : name, call, context);
+  });
   const head = [
     ...live.locals('live').map((name) => `let ${name} = 0`),
-    ...flags.map(([, flag]) => `let ${flag} = false`),
+    ...flags.map(([, { name, told }]) => `let ${name} = ${told ? "''" : 'false'}`),
     ...locals.lines(),
   ];
+  const conditions = new Map(flags.map(([subscriber, { name, told }]) => [subscriber, told ? `${name} !== ''` : name]));
   return {
     doc: ['The first packet: which threads start.'],
     ...signed('onL4FirstPacket', ['c', 'p'], 'Actions', [
+      ...updates,
       lines(...head),
       ...tree,
-      ...updates,
-      lines(...deliveries, ...conclude(context)),
+      ...startObjects(context),
+      ...firstPacketNodes(context, conditions),
+      ...askNodes('L4FirstPacket', context),
+      lines(...deliveries, ...conclude(context, true)),
     ]),
   };
 }
 
-/** A user's filter over the first packet, called through a guard: an exception counts as a no. */
-function userCondition(literal: Literal, context: Context): Condition {
-  const { predicate } = literal.atom;
-  if (predicate.kind !== 'user') throw new TypeError('not a filter of the user');
-  const { filter } = predicate;
-  const { scope } = context;
-  const name = scope.helper(
-    `filter ${filter.module}#${filter.name}`,
-    `ask${pascalCase(filter.name)}`,
-    `The filter ${filter.name}.`,
-    true,
-    (own) => {
-      const called = scope.value(filter.module, filter.name);
-      const args = filter.params.map((param) => filterArgument(param.type, context));
-      const packet = args.some((arg) => arg.includes('(p)')) ? 'p' : '_p';
-      return [
-        `function ${own}(c: number, ${packet}: number): boolean {`,
-        '  try {',
-        `    return ${called}(${args.join(', ')}) === true`,
-        '  } catch (error) {',
-        `    core.userError(${stringLiteral(filter.name)}, c, error)`,
-        '    return false',
-        '  }',
-        '}',
-      ];
-    },
-  );
-  const code = `${name}(c, p)`;
-  return literal.positive ? { code, negated: `!${code}` } : { code: `!${code}`, negated: code };
+/** A local that says that a subscription is delivered now; `told`: by the text of the pattern that holds, '' for no. */
+interface Flag {
+  readonly name: string;
+  readonly told: boolean;
 }
 
-function filterArgument(type: string, context: Context): string {
-  const { scope } = context;
-  if (type === 'FiveTuple') return `${scope.member('fiveTuple')}.at(c)`;
-  if (type === 'L4Pdu') return `${scope.member('pdu')}.at(p)`;
-  if (type === 'CoreId') return 'core.id';
-  const span = { start: 0, end: 0 };
-  const file = context.plan.program.file;
-  return `${viewLocal({ name: type, module: 'iris-ts/runtime', file, span, kind: 'view', availableAt: 'L4FirstPacket', updates: [], expensive: false }, context)}.at(c)`;
+/** Statements that follow from the mark of a delivery. */
+function flagLines(mark: number, level: Level, flags: Map<Subscriber, Flag>, context: Context): readonly string[] {
+  const subscriber = context.subscribers[subscriptionOfMark(mark) ?? -1];
+  if (subscriber === undefined) return [];
+  const text = patternLiteral(subscriber, level, mark, context);
+  const flag = flags.get(subscriber) ?? {
+    name: context.scope.names.take(`now${subscriber.suffix}`),
+    told: text !== undefined,
+  };
+  flags.set(subscriber, flag);
+  return [text === undefined ? `${flag.name} = true` : `${flag.name} ||= ${text}`];
 }
 
 /** `onPacket`: frames outside any connection. */
@@ -130,32 +115,30 @@ export function onPacket(context: Context): FunctionView | undefined {
   const { plan, scope, subscribers } = context;
   if (plan.packet === undefined) return undefined;
   const locals = new Locals('frame', scope);
-  const flags = new Map<number, string>();
-  const single = marksBelow(plan.packet).length === 1;
-  const flagOf = (mark: number): string => {
-    const flag = flags.get(mark) ?? scope.names.take(`now${subscribers[mark]?.suffix ?? ''}`);
-    flags.set(mark, flag);
-    return flag;
-  };
+  const flags = new Map<Subscriber, Flag>();
+  const single = new Set(marksBelow(plan.packet).map(subscriptionOfMark)).size === 1;
   const marks = (all: readonly number[]): readonly NodeView[] => [
-    lines(...all.map((mark) => `${flagOf(mark)} = true`)),
+    lines(...new Set(all.flatMap((mark) => flagLines(mark, 'Packet', flags, context)))),
   ];
   const always = plan.packet.chains.length === 0;
   if (always && single) {
-    const subscriber = subscribers[plan.packet.marks[0] ?? -1];
-    const call = subscriber === undefined ? '' : `${deliverCall(subscriber, 'Packet')}`;
+    const [mark = 0] = plan.packet.marks;
+    const subscriber = subscribers[subscriptionOfMark(mark) ?? -1];
+    const text = subscriber === undefined ? undefined : patternLiteral(subscriber, 'Packet', mark, context);
+    const call = subscriber === undefined ? '' : deliverCall(subscriber, 'Packet', context, { text: text ?? "''" });
     return { doc: ['Every frame.'], ...signed('onPacket', ['p'], 'void', [lines(call)]) };
   }
-  const tree = treeNodes(plan.packet, { locals, world: { ...plan.world, connections: false }, marks }, NOTHING);
-  const inOrder = [...flags].sort(([a], [b]) => a - b);
-  const deliveries = inOrder.flatMap(([mark, flag]) => {
-    const subscriber = subscribers[mark];
-    return subscriber === undefined ? [] : [`if (${flag}) ${deliverCall(subscriber, 'Packet')}`];
+  const user = (literal: Literal): Condition => userCondition(literal, 'Packet', ['p'], context);
+  const tree = treeNodes(plan.packet, { locals, world: { ...plan.world, connections: false }, marks, user }, NOTHING);
+  const inOrder = [...flags].sort(([a], [b]) => a.index - b.index);
+  const deliveries = inOrder.map(([subscriber, { name, told }]) => {
+    const call = deliverCall(subscriber, 'Packet', context, { text: name });
+    return `if (${told ? `${name} !== ''` : name}) ${call}`;
   });
   return {
     doc: ['Every frame, connection or not.'],
     ...signed('onPacket', ['p'], 'void', [
-      lines(...inOrder.map(([, f]) => `let ${f} = false`), ...locals.lines()),
+      lines(...inOrder.map(([, { name, told }]) => `let ${name} = ${told ? "''" : 'false'}`), ...locals.lines()),
       ...tree,
       lines(...deliveries),
     ]),
@@ -165,17 +148,22 @@ export function onPacket(context: Context): FunctionView | undefined {
 /** `onL4EndHshk`: the three-way handshake is complete. */
 export function onL4EndHshk(context: Context, updates: readonly NodeView[]): FunctionView | undefined {
   const { plan, live, subscribers } = context;
-  if (plan.handshake.length === 0 && updates.length === 0) return undefined;
+  const { threads, delivered } = plan.handshake;
+  const asks = askNodes('L4EndHshk', context);
+  if (threads.length === 0 && updates.length === 0 && asks.length === 0) return undefined;
   const deliveries = subscribers.flatMap((subscriber) => {
-    const mine = plan.handshake.filter((t) => t.subscription === subscriber.index);
-    return mine.length === 0 ? [] : [`if (${live.any('live', mine)}) ${deliverCall(subscriber, 'L4EndHshk')}`];
+    const mine = delivered.filter((t) => t.subscription === subscriber.index);
+    if (mine.length === 0) return [];
+    const call = deliverCall(subscriber, 'L4EndHshk', context, { base: 'live', threads: mine });
+    return deliverLines(subscriber, 'L4EndHshk', live.any('live', mine), call, context);
   });
   return {
     doc: ['TCP: SYN, SYN-ACK and the ACK of it were seen in order.'],
     ...signed('onL4EndHshk', ['c', 'p'], 'Actions', [
       lines(...loadLive(context, 'let')),
       ...updates,
-      lines(...deliveries, ...live.clear('live', plan.handshake), ...conclude(context)),
+      ...asks,
+      lines(...deliveries, ...live.clear('live', threads), ...conclude(context)),
     ]),
   };
 }
@@ -188,14 +176,19 @@ export function streamFunction(
 ): FunctionView | undefined {
   const { plan, live, scope, subscribers } = context;
   const stream = plan.streams.find((s) => s.level === level);
-  if (stream === undefined && updates.length === 0) return undefined;
+  const asks = askNodes(level, context);
+  if (stream === undefined && updates.length === 0 && asks.length === 0) return undefined;
   const name = level === 'InL4Conn' ? 'update' : 'onL4Stream';
   const doc = level === 'InL4Conn' ? 'Each packet, as it arrives.' : 'Each piece of new payload, in sequence order.';
   const needsLive = JSON.stringify(updates).includes('live');
-  if (stream === undefined || isEmptyNode(stream.tree)) {
+  if ((stream === undefined || isEmptyNode(stream.tree)) && asks.length === 0) {
     const keep = `return ${scope.member('rec')}[c + ${scope.number('REC_ACTIONS')}]`;
     const load = needsLive ? [lines(...loadLive(context, 'const'))] : [];
     return { doc: [doc], ...signed(name, ['c', 'p'], 'Actions', [...load, ...updates, lines(keep)]) };
+  }
+  if (stream === undefined || isEmptyNode(stream.tree)) {
+    const nodes = [lines(...loadLive(context, 'let')), ...updates, ...asks, lines(...conclude(context))];
+    return { doc: [doc], ...signed(name, ['c', 'p'], 'Actions', nodes) };
   }
   const locals = new Locals('row', scope);
   const threadsOf = (marks: readonly number[]): readonly Thread[] => stream.threads.filter((t) => marks.includes(t.id));
@@ -206,6 +199,7 @@ export function streamFunction(
       world: plan.world,
       marks: (marks) => [lines(...live.set('hit', threadsOf(marks)))],
       guard: (marks) => live.any('live', threadsOf(marks)),
+      user: (literal) => userCondition(literal, 'Packet', ['c', 'p'], context),
     },
     NOTHING,
   );
@@ -221,16 +215,23 @@ export function streamFunction(
   for (const subscriber of subscribers) {
     const mine = stream.threads.filter((t) => t.subscription === subscriber.index);
     if (mine.length === 0) continue;
-    const condition = `${live.any(base, mine)} && !${deliverCall(subscriber, level)}`;
-    body.push(when(condition, [lines(...live.clear('live', subscriber.threads))]));
+    const call = deliverCall(subscriber, level, context, { base, threads: mine });
+    const hit = subscribers.filter((s) => s.source.part !== undefined && s.threads[0] === subscriber.threads[0]);
+    const bases = !plain && hit.length > 1 ? ['hit'] : [];
+    body.push(when(`${live.any(base, mine)} && !${call}`, [lines(...silence(subscriber, context, ...bases))]));
   }
   return {
     doc: [doc],
     ...signed(name, ['c', 'p'], 'Actions', [
       lines(...loadLive(context, 'let')),
       ...updates,
+      ...asks,
       ...body,
-      lines(...storeLive(context), `return ${callActionsOf(context)}`),
+      lines(
+        ...(asks.length > 0
+          ? conclude(context)
+          : [...release(context), ...storeLive(context), `return ${callActionsOf(context)}`]),
+      ),
     ]),
   };
 }

@@ -3,8 +3,9 @@ import { ConnMeta } from '../../runtime/conntrack/layout.ts';
 import type { Level } from '../analysis/info.ts';
 import { positive, protocolAtom } from '../plan/atom.ts';
 import type { Step, Thread } from '../plan/threads.ts';
+import { askNodes, keepsFor, userCondition } from './asks.ts';
 import type { Context } from './context.ts';
-import { deliverCall } from './deliver.ts';
+import { answers, deliverCall, deliverLines } from './deliver.ts';
 import { Locals, protocolNumber } from './tests.ts';
 import { conclude, loadLive, signed } from './transition.ts';
 import { treeNodes } from './trees.ts';
@@ -16,7 +17,9 @@ function stepLines(steps: readonly Step[], level: Level, context: Context): read
   const out: string[] = [];
   for (const subscriber of subscribers) {
     const mine = steps.filter((s) => s.delivers && s.thread.subscription === subscriber.index).map((s) => s.thread);
-    if (mine.length > 0) out.push(`if (${live.any('live', mine)}) ${deliverCall(subscriber, level)}`);
+    if (mine.length === 0) continue;
+    const call = deliverCall(subscriber, level, context, { base: 'live', threads: mine });
+    out.push(...deliverLines(subscriber, level, live.any('live', mine), call, context));
   }
   for (const { thread, next } of steps) {
     if (next === undefined || next === thread) continue;
@@ -30,7 +33,8 @@ function stepLines(steps: readonly Step[], level: Level, context: Context): read
 /** `onL7OnDisc`: the application protocol is known. */
 export function onL7OnDisc(context: Context, updates: readonly NodeView[]): FunctionView | undefined {
   const { plan, scope } = context;
-  if (plan.discovery.every((d) => d.steps.length === 0) && updates.length === 0) return undefined;
+  const asks = askNodes('L7OnDisc', context);
+  if (plan.discovery.every((d) => d.steps.length === 0) && updates.length === 0 && asks.length === 0) return undefined;
   const named = plan.discovery.map((d) => ({ protocol: d.protocol, code: stepLines(d.steps, 'L7OnDisc', context) }));
   const none = named.find((n) => n.protocol === undefined)?.code ?? [];
   const arms: { head: string; nodes: readonly NodeView[] }[] = [];
@@ -46,6 +50,7 @@ export function onL7OnDisc(context: Context, updates: readonly NodeView[]): Func
     ...signed('onL7OnDisc', ['c', 'proto'], 'Actions', [
       lines(...loadLive(context, 'let')),
       ...updates,
+      ...asks,
       ...decision,
       lines(...conclude(context)),
     ]),
@@ -65,11 +70,13 @@ function tidy(
 /** `onL7EndHdrs`: one session is parsed. */
 export function onL7EndHdrs(context: Context, updates: readonly NodeView[]): FunctionView | undefined {
   const { plan, scope } = context;
-  if (plan.sessions.length === 0 && updates.length === 0) return undefined;
+  const asks = askNodes('L7EndHdrs', context);
+  if (plan.sessions.length === 0 && updates.length === 0 && asks.length === 0) return undefined;
   const bodies = plan.sessions.map((s) => ({ protocol: s.protocol, nodes: sessionNodes(s, context) }));
   const [only] = bodies;
   let decision: readonly NodeView[];
-  if (bodies.length === 1 && plan.parsers.length === 1 && only !== undefined) decision = only.nodes;
+  if (only === undefined) decision = [];
+  else if (bodies.length === 1 && plan.parsers.length === 1) decision = only.nodes;
   else {
     const arms = bodies.map(({ protocol, nodes }, i) => ({
       head: `${i === 0 ? '' : '} else '}if (session.proto === ${protocolNumber(protocol, scope)}) {`,
@@ -81,8 +88,9 @@ export function onL7EndHdrs(context: Context, updates: readonly NodeView[]): Fun
   return {
     doc: ['One session is parsed.'],
     ...signed('onL7EndHdrs', ['c', 'session'], 'Actions', [
-      lines(...loadLive(context, 'let'), ...hits),
+      lines(...loadLive(context, 'let'), ...(bodies.length === 0 ? [] : hits)),
       ...updates,
+      ...asks,
       ...decision,
       lines(...conclude(context)),
     ]),
@@ -102,6 +110,7 @@ function sessionNodes(plan: Context['plan']['sessions'][number], context: Contex
       world: context.plan.world,
       marks: (marks) => [lines(...live.set('hit', threadsOf(marks)))],
       guard: (marks) => live.any('live', threadsOf(marks)),
+      user: (literal) => userCondition(literal, 'L7EndHdrs', ['c', 'session'], context),
     },
     [positive(protocolAtom(protocol, { start: 0, end: 0 }))],
   );
@@ -113,19 +122,24 @@ function sessionNodes(plan: Context['plan']['sessions'][number], context: Contex
   const body: string[] = live.locals('hit').map((hit, i) => `${hit} &= ${live.local('live', i)}`);
   const kept = context.kept.get(protocol.name);
   const keepers = matches.filter((m) => m.next !== undefined && m.next !== m.thread).map((m) => m.thread);
-  if (kept !== undefined && keepers.length > 0 && protocol.sessionType !== undefined) {
+  const asked = keepsFor(protocol.name, context);
+  if (kept !== undefined && keepers.length + asked.length > 0 && protocol.sessionType !== undefined) {
     const type = scope.type('iris-ts/runtime', protocol.sessionType.name);
-    body.push(`if (${live.any('hit', keepers)}) ${kept}[c / RECORD_WORDS] = session as ${type}`);
+    const conditions = keepers.length === 0 ? [] : [live.any('hit', keepers)];
+    if (asked.length > 0) conditions.push(live.any('live', asked));
+    body.push(`if (${conditions.join(' || ')}) ${kept}[c / RECORD_WORDS] = session as ${type}`);
   }
   for (const subscriber of subscribers) {
     const mine = matches.filter((m) => m.delivers && m.thread.subscription === subscriber.index).map((m) => m.thread);
     if (mine.length === 0) continue;
-    const call = deliverCall(subscriber, 'L7EndHdrs');
-    const gone = live.clear('live', subscriber.threads);
+    const call = deliverCall(subscriber, 'L7EndHdrs', context, { base: 'hit', threads: mine });
     // Where nothing outlives the session its "no more" changes nothing.
     const matters = subscriber.threads.some((t) => !mismatches.some((m) => m.thread === t && m.next === undefined));
-    if (matters) body.push(`if (${live.any('hit', mine)} && !${call}) {`, ...gone.map((g) => `  ${g}`), '}');
-    else body.push(`if (${live.any('hit', mine)}) ${call}`);
+    const several = subscribers.some((s) => s !== subscriber && s.threads[0] === subscriber.threads[0]);
+    const bases = several ? ['hit'] : [];
+    if (matters || several) {
+      body.push(...deliverLines(subscriber, 'L7EndHdrs', live.any('hit', mine), call, context, ...bases));
+    } else body.push(`if (${live.any('hit', mine)}) ${call}`);
   }
   return [...out, ...nodes, lines(...body, ...afterSession(plan, context))];
 }
@@ -161,15 +175,17 @@ function afterSession(
 
 /** A subscription that delivered this very session may have said "no more". */
 function alive(thread: Thread, context: Context): string {
-  const { levels } = context.subscribers[thread.subscription]?.source ?? { levels: [] };
-  return levels.includes('L7EndHdrs') ? ` && ${context.live.any('live', [thread])}` : '';
+  const { threads = [] } = context.subscribers[thread.subscription] ?? {};
+  return threads.some((t) => t.level === 'L7EndHdrs') ? ` && ${context.live.any('live', [thread])}` : '';
 }
 
 /** `onL4Terminated`: what was never revealed is false now. */
 export function onL4Terminated(context: Context, updates: readonly NodeView[]): FunctionView | undefined {
   const { plan, live, scope, subscribers } = context;
-  if (plan.ends.length === 0) return undefined;
+  const asks = askNodes('L4Terminated', context);
+  if (plan.ends.length === 0 && asks.length === 0) return undefined;
   let needsProto = false;
+  let changes = asks.length > 0;
   const conclusions = subscribers.flatMap((subscriber) =>
     (['L7OnDisc', 'L4Terminated'] as const).map((level) => ({ subscriber, level })),
   );
@@ -185,7 +201,12 @@ export function onL4Terminated(context: Context, updates: readonly NodeView[]): 
       const tests = numbers.length === 1 ? (numbers[0] ?? '') : `(${numbers.join(' || ')})`;
       conditions.push(`(${live.any('live', [thread])} && ${tests})`);
     }
-    return [`if (${conditions.join(' || ')}) ${deliverCall(subscriber, level)}`];
+    const call = deliverCall(subscriber, level, context, { base: 'live', threads: mine.map((e) => e.thread) });
+    // Whoever is told here that nothing was discovered may be told of the end as well.
+    const again = plan.ends.some((e) => e.thread.level === 'L4Terminated' && subscriber.threads.includes(e.thread));
+    if (level === 'L4Terminated' || !again) return [`if (${conditions.join(' || ')}) ${call}`];
+    changes ||= answers(subscriber, level);
+    return deliverLines(subscriber, level, conditions.join(' || '), call, context);
   });
   const proto: string[] = [];
   if (needsProto) {
@@ -198,8 +219,9 @@ export function onL4Terminated(context: Context, updates: readonly NodeView[]): 
   return {
     doc: ['The connection ends: what it never revealed is false now.'],
     ...signed('onL4Terminated', ['c'], 'void', [
-      lines(...loadLive(context, 'const'), ...proto),
+      lines(...loadLive(context, changes ? 'let' : 'const'), ...proto),
       ...updates,
+      ...asks,
       lines(...deliveries),
     ]),
   };

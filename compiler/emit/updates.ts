@@ -1,11 +1,16 @@
 /** Tracked data: set at the opening of a connection, updated at its levels, let go of at its end. */
+import type { ProtocolDef } from '../../runtime/protocols/field.ts';
 import type { DataTypeInfo, Level, UpdateMethod } from '../analysis/info.ts';
+import { protocolOfSession } from '../plan/filters.ts';
 import type { Context } from './context.ts';
-import { repeats, viewLocal } from './deliver.ts';
+import { repeats } from './deliver.ts';
 import { familyClearings } from './families.ts';
+import { instanceClears } from './instances.ts';
 import type { PlacedType } from './layout.ts';
 import { RUNTIME } from './scope.ts';
+import { protocolNumber } from './tests.ts';
 import { camelCase, pascalCase, stringLiteral } from './text.ts';
+import { argumentsOf, inputs, parameterList, typeByName, valueAt, viewLocal } from './values.ts';
 import { type FunctionView, lines, type NodeView, when } from './view.ts';
 
 /** The analysis ends statements with semicolons; generated modules have none. */
@@ -34,27 +39,11 @@ function columnLines(
     return `  { name: ${stringLiteral(column.name)}, type: '${column.type}', word: ${column.constant}${length} },`;
   });
   const followers = compiled.followers.map((f) => {
-    const flyweight = viewLocal(runtimeView(f.type, context), context);
+    const flyweight = viewLocal(typeByName(f.type, context), context);
     return flyweight === f.name ? f.name : `${f.name}: ${flyweight}`;
   });
   const end = followers.length === 0 ? '])' : `], { ${followers.join(', ')} })`;
   return [`const ${local} = ${view}(core, ${scope.value(type.module, type.name)}, [`, ...columns, end];
-}
-
-/** A flyweight of the runtime, by name. */
-export function runtimeView(name: string, context: Context): DataTypeInfo {
-  const { file } = context.plan.program;
-  const span = { start: 0, end: 0 };
-  return {
-    name,
-    module: RUNTIME,
-    file,
-    span,
-    kind: 'view',
-    availableAt: 'L4FirstPacket',
-    updates: [],
-    expensive: false,
-  };
 }
 
 /** Takes the arrays out of the core that compiled code names, and declares the words it names. */
@@ -80,55 +69,114 @@ export function dataFunctions(context: Context): readonly FunctionView[] {
   });
 }
 
-function objectFunctions({ type, local }: PlacedType, context: Context): readonly FunctionView[] {
-  return type.updates.map((update) => {
-    const call = `own.${update.name}(${update.params.map((p) => argument(p.type, context)).join(', ')})`;
-    const parameters = callArguments(update).map((name) => `${name}: number`);
-    return {
-      doc: [`${type.name}.${update.name}.`],
-      head: `function ${objectUpdate(type, update, context)}(${parameters.join(', ')}): void {`,
-      nodes: [
-        lines(
-          `const own = ${local}[c / RECORD_WORDS]`,
-          'if (own === undefined) return',
-          'try {',
-          `  ${call}`,
-          '} catch (error) {',
-          `  core.userError(${stringLiteral(type.name)}, c, error)`,
-          `  ${local}[c / RECORD_WORDS] = undefined`,
-          '}',
-        ),
-      ],
-    };
+/** One function per method, or per method and level where what it is handed depends on that; and one that makes it. */
+function objectFunctions(placed: PlacedType, context: Context): readonly FunctionView[] {
+  const { type, local } = placed;
+  const updates = type.updates.flatMap((update) =>
+    (dependsOnLevel(update) ? update.levels : update.levels.slice(0, 1)).map((level): FunctionView => {
+      const given = argumentsOf(typesOf(update.params, context), level, context, 'return');
+      const name = objectUpdate(type, update, level, context);
+      return {
+        doc: [`${type.name}.${update.name}.`],
+        head: `function ${name}(${parameterList(inputs('c', ...given.uses))}): void {`,
+        nodes: [
+          lines(
+            `const own = ${local}[c / RECORD_WORDS]`,
+            'if (own === undefined) return',
+            ...given.before,
+            'try {',
+            `  own.${update.name}(${given.list})`,
+            ...caught(placed),
+          ),
+        ],
+      };
+    }),
+  );
+  return [maker(placed, context), ...updates];
+}
+
+const caught = ({ type, local }: PlacedType): readonly string[] => [
+  '} catch (error) {',
+  `  core.userError(${stringLiteral(type.name)}, c, error)`,
+  `  ${local}[c / RECORD_WORDS] = undefined`,
+  '}',
+];
+
+/** Makes the instance of a connection, of a session where the constructor asks for one. */
+function maker(placed: PlacedType, context: Context): FunctionView {
+  const { type, local } = placed;
+  const level = sessionOf(type) === undefined ? 'L4FirstPacket' : 'L7EndHdrs';
+  const given = argumentsOf(typesOf(type.params ?? [], context), level, context, 'return');
+  const own = context.scope.value(type.module, type.name);
+  return {
+    doc: [`Makes the ${type.name} of a connection.`],
+    head: `function ${makerName(type, context)}(${parameterList(inputs('c', ...given.uses))}): void {`,
+    nodes: [
+      lines(...given.before, 'try {', `  ${local}[c / RECORD_WORDS] = new ${own}(${given.list})`, ...caught(placed)),
+    ],
+  };
+}
+
+const makerName = (type: DataTypeInfo, context: Context): string => context.claimed(`make${pascalCase(type.name)}`);
+
+function makerCall(type: DataTypeInfo, context: Context): string {
+  const level = sessionOf(type) === undefined ? 'L4FirstPacket' : 'L7EndHdrs';
+  const uses = typesOf(type.params ?? [], context).flatMap((param) => valueAt(param, level, context).uses);
+  return `${makerName(type, context)}(${inputs('c', ...uses).join(', ')})`;
+}
+
+/** The protocol of the sessions that a type is built from. */
+function sessionOf(type: DataTypeInfo): ProtocolDef | undefined {
+  return (type.params ?? []).flatMap((param) => protocolOfSession(param.type) ?? [])[0];
+}
+
+const typesOf = (params: readonly { readonly type: string }[], context: Context): readonly DataTypeInfo[] =>
+  params.map(({ type }) => typeByName(type, context));
+
+const dependsOnLevel = ({ levels, params }: UpdateMethod): boolean =>
+  levels.length > 1 &&
+  params.some(
+    ({ type }) => ['StateTransition', 'StateTxData', 'Session'].includes(type) || protocolOfSession(type) !== undefined,
+  );
+
+function objectUpdate(type: DataTypeInfo, update: UpdateMethod, level: Level, context: Context): string {
+  const suffix = dependsOnLevel(update) ? level : '';
+  return context.claimed(`${camelCase(type.name)}${pascalCase(update.name)}${suffix}`);
+}
+
+function updateCall(type: DataTypeInfo, update: UpdateMethod, level: Level, context: Context): string {
+  const { uses } = argumentsOf(typesOf(update.params, context), level, context, '');
+  return `${objectUpdate(type, update, level, context)}(${inputs('c', ...uses).join(', ')})`;
+}
+
+/** Expensive objects that nothing needs before: made once it is known that somebody wants them. */
+const isLazy = ({ type, data, compiled }: PlacedType): boolean =>
+  compiled === undefined &&
+  type.expensive &&
+  !data.first &&
+  sessionOf(type) === undefined &&
+  !type.updates.some((update) => update.levels.includes('L4FirstPacket'));
+
+/** At the first packet: expensive objects that some thread asks for. */
+export function startObjects(context: Context): readonly NodeView[] {
+  return context.layout.types.filter(isLazy).map(({ type, data }) => {
+    return lines(`if (${context.live.any('live', data.threads)}) ${makerCall(type, context)}`);
   });
-}
-
-const callArguments = (update: UpdateMethod): readonly string[] =>
-  update.params.some((p) => p.type === 'L4Pdu') ? ['c', 'p'] : ['c'];
-
-function objectUpdate(type: DataTypeInfo, update: UpdateMethod, context: Context): string {
-  return context.claimed(`${camelCase(type.name)}${pascalCase(update.name)}`);
-}
-
-/** What a method or a constructor of tracked data is handed. */
-function argument(type: string, context: Context): string {
-  if (type === 'L4Pdu') return `${context.scope.member('pdu')}.at(p)`;
-  if (type === 'CoreId') return 'core.id';
-  return `${viewLocal(runtimeView(type, context), context)}.at(c)`;
 }
 
 /** `open` and `clear` of the plan's Trackable. */
 export function trackedFunctions(context: Context): readonly FunctionView[] {
   const opened: string[] = [];
   const cleared = [...context.kept.values()].map((name) => `${name}[c / RECORD_WORDS] = undefined`);
-  for (const { type, compiled, local } of context.layout.types) {
+  for (const { type, compiled, local, data } of context.layout.types) {
     if (compiled !== undefined) opened.push(...compiled.open.map(bare));
     else {
-      const args = (type.params ?? []).map((p) => argument(p.type, context)).join(', ');
-      opened.push(`${local}[c / RECORD_WORDS] = new ${context.scope.value(type.module, type.name)}(${args})`);
+      const later = isLazy({ type, compiled, local, data }) || sessionOf(type) !== undefined;
+      if (!later) opened.push(makerCall(type, context));
       cleared.push(`${local}[c / RECORD_WORDS] = undefined`);
     }
   }
+  cleared.push(...instanceClears(context));
   cleared.push(...familyClearings(context, ({ level }) => repeats(level)));
   noteUses(opened, context);
   const signature = (body: readonly string[], names: readonly string[]): string => {
@@ -156,12 +204,24 @@ export function updateNodes(level: Level, context: Context): readonly NodeView[]
       compiled === undefined
         ? type.updates
             .filter((u) => u.levels.includes(level))
-            .map((u) => `${objectUpdate(type, u, context)}(${callArguments(u).join(', ')})`)
+            .map((u) => ofSession(u, level, updateCall(type, u, level, context), context))
         : compiled.updates
             .filter((u) => u.levels.includes(level))
             .map((u) => `${u.call}(${u.usesPacket ? 'c, p' : 'c'})`);
+    const made = level === 'L7EndHdrs' ? sessionOf(type) : undefined;
+    if (made !== undefined) {
+      const wanted = `session.proto === ${protocolNumber(made, context.scope)} && ${context.live.any('live', data.threads)}`;
+      calls.unshift(`if (${wanted}) ${makerCall(type, context)}`);
+    }
     if (calls.length === 0) return [];
     const optional = type.expensive && level !== 'L4FirstPacket';
     return [optional ? when(context.live.any('live', data.threads), [lines(...calls)]) : lines(...calls)];
   });
+}
+
+/** A call that takes a session of one protocol is made for those alone. */
+function ofSession(update: UpdateMethod, level: Level, call: string, context: Context): string {
+  const protocol = update.params.flatMap(({ type }) => protocolOfSession(type) ?? [])[0];
+  if (level !== 'L7EndHdrs' || protocol === undefined) return call;
+  return `if (session.proto === ${protocolNumber(protocol, context.scope)}) ${call}`;
 }

@@ -3,6 +3,7 @@
  * comes out only when there are none.
  */
 import type { FilterFile, SourceFile } from './ast.ts';
+import { collectDataTypes } from './data-types.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { CheckEnvironment } from './environment.ts';
 import { createExpressions } from './expressions.ts';
@@ -30,8 +31,10 @@ export function check(ast: FilterFile, file: SourceFile, env: CheckEnvironment):
   if (!report.diagnostics.some(isError)) scope.reportUnused();
 
   const diagnostics = inOrder(report.diagnostics, file);
-  const failed = diagnostics.some(isError);
-  return { program: failed ? undefined : { file, subscriptions, uses: scope.uses }, diagnostics };
+  if (diagnostics.some(isError)) return { program: undefined, diagnostics };
+  const dataTypes = collectDataTypes(subscriptions, env);
+  const program: TypedProgram = { file, subscriptions, uses: scope.uses, dataTypes };
+  return { program, diagnostics };
 }
 
 function isError({ severity }: Diagnostic): boolean {

@@ -2,7 +2,7 @@
  * What the checker has to ask the outside world: the analysed TypeScript files and the files of values. The analysis
  * implements it over ts-morph and the file system; tests implement it with plain objects.
  */
-import type { CallbackInfo, DataTypeInfo, FilterInfo } from '../analysis/info.ts';
+import type { CallbackInfo, DataTypeInfo, Declared, FilterInfo } from '../analysis/info.ts';
 import type { SourceFile } from './ast.ts';
 import type { Diagnostic } from './diagnostic.ts';
 
@@ -13,10 +13,10 @@ export interface CheckEnvironment {
    */
   resolveUse(from: string, names: readonly string[]): UseResolution;
   /**
-   * A data type of the library, by the name of its class. For a parameter of an imported callback `seenFrom` is that
-   * callback: the type may also be one that its file declares or imports.
+   * A data type of the library, by the name of its class. For a parameter of an imported callback, filter or data type
+   * `seenFrom` is that: the type may also be one that its file declares or imports.
    */
-  dataType(name: string, seenFrom?: CallbackInfo): DataTypeInfo | undefined;
+  dataType(name: string, seenFrom?: Declared): DataTypeInfo | undefined;
   /** Names of all data types of the library, for suggestions. */
   dataTypeNames(): readonly string[];
   /** The text of a `lines("file")` file, `path` as written (relative to the filter file); else one sentence why not. */

@@ -50,6 +50,9 @@ export function dataProblem(type: DataTypeInfo, level: Level): string | undefine
       if (level === 'L7EndHdrs' || level === 'L4Terminated' || isStreaming(level)) return undefined;
       return `\`${name}\` is not known before L7EndHdrs`;
     case 'context':
+      if (name === 'FilterStr' && isStreaming(level)) {
+        return `\`${name}\` is the pattern that matched, which is told once: a streaming level such as ${level} has none`;
+      }
       if (
         level === 'Packet'
           ? availableAt === 'Packet' || availableAt === 'L4FirstPacket'
@@ -72,6 +75,9 @@ export function predicateProblem(predicate: Predicate, level: Level): string | u
     return `\`${predicate.text}\` speaks of a single packet: it can be tested at ${listNames(PACKET_LEVELS, 'and')}, not at ${level}`;
   }
   const text = literalText({ predicate, positive: true });
+  if (predicate.kind === 'user' && isOfPacket(predicate.filter) && !PACKET_LEVELS.includes(level)) {
+    return `the filter \`${text}\` looks at a single packet: it can be asked at ${listNames(PACKET_LEVELS, 'and')}, not at ${level}`;
+  }
   const decided = decidedAt(predicate);
   if (decided === 'L4FirstPacket') {
     const ok = level !== 'Packet' || predicate.kind !== 'user' || predicate.filter.levels.includes('Packet');
@@ -83,7 +89,7 @@ export function predicateProblem(predicate: Predicate, level: Level): string | u
   if (level === 'Packet')
     return `\`${text}\` is found out over a connection, and Packet delivers single frames outside any`;
   // What is found out later holds for the packets that follow.
-  if (isStreaming(level) && decided !== 'L4Terminated') return undefined;
+  if (isStreaming(level) && (decided !== 'L4Terminated' || decidesEarlier(predicate))) return undefined;
   return `\`${text}\` is not known before ${decided}`;
 }
 
@@ -96,6 +102,16 @@ function decidedAt(predicate: Predicate): Level {
     case 'user':
       return filterLevel(predicate.filter);
   }
+}
+
+/** Whether a filter may decide before the end of the connection. */
+function decidesEarlier(predicate: Predicate): boolean {
+  return predicate.kind === 'user' && predicate.filter.levels.some((level) => level !== 'L4Terminated');
+}
+
+/** A filter at `Packet` is a test of the packet at hand, as a field of a header is. */
+function isOfPacket({ levels }: FilterInfo): boolean {
+  return levels.length === 1 && levels[0] === 'Packet';
 }
 
 /** A filter is decided at the last of its levels. */
@@ -167,7 +183,9 @@ export function inferLevel(question: LevelQuestion): Inferred {
 }
 
 function asksForSession(literals: Conjunction): boolean {
-  return literals.some(
-    ({ predicate, positive }) => positive && predicate.kind !== 'user' && predicate.protocol.layer === 'application',
-  );
+  return literals.some(({ predicate, positive }) => {
+    if (!positive) return false;
+    if (predicate.kind === 'user') return predicate.filter.levels.every((level) => level === 'L7EndHdrs');
+    return predicate.protocol.layer === 'application';
+  });
 }

@@ -3,16 +3,10 @@ import { type CallbackInfo, type DataTypeInfo, LEVELS, type Level } from '../ana
 import { findProtocol } from '../catalog/catalog.ts';
 import { didYouMean } from '../catalog/suggest.ts';
 import type { FilterFile, Ident, SourceFile, Span, SubscribeStatement } from './ast.ts';
+import { checkClass } from './callback-class.ts';
 import type { CheckEnvironment } from './environment.ts';
 import type { Expressions } from './expressions.ts';
-import {
-  conjunctionProblem,
-  dataProblem,
-  inferLevel,
-  type LevelQuestion,
-  levelProblem,
-  suitableLevels,
-} from './levels.ts';
+import { conjunctionProblem, inferLevel, type LevelQuestion, levelProblem, suitableLevels } from './levels.ts';
 import { type Details, listNames, type Report } from './report.ts';
 import { isReservedWord } from './reserved-words.ts';
 import { alternatives, type Conjunction, findConflict, type Literal } from './satisfiable.ts';
@@ -90,9 +84,14 @@ export function createSubscriptions(
     const all = typed && alternatives(typed);
     const contradictory = isContradiction(all, handler?.params ?? [], levels ?? [], when?.span ?? name.span);
     if (handler === undefined || levels === undefined || typed === undefined || contradictory) return undefined;
-    const chosen = isClass(handler.callback)
-      ? classLevels(statement, handler.callback, all)
-      : pickLevels(statement, handler, levels, all);
+    const methods = isClass(handler.callback)
+      ? checkClass(name, handler.callback, handler.params, all, { typed: callbackParams, report })
+      : undefined;
+    if (isClass(handler.callback) && methods === undefined) return undefined;
+    const chosen =
+      methods === undefined
+        ? pickLevels(statement, handler, levels, all)
+        : LEVELS.filter((level) => methods.some((method) => method.levels.includes(level)));
     if (chosen === undefined) return undefined;
     return {
       name: name.name,
@@ -102,6 +101,7 @@ export function createSubscriptions(
       when: typed,
       callback: handler.callback,
       text: when === undefined ? '' : oneLine(file.text, when.span),
+      ...(methods !== undefined && { methods }),
     };
   }
 
@@ -249,48 +249,6 @@ export function createSubscriptions(
       );
     }
     return undefined;
-  }
-
-  /** Methods of a class run at the levels they name; each has to get its own data there. */
-  function classLevels(
-    { name }: SubscribeStatement,
-    callback: CallbackInfo,
-    all: readonly Conjunction[] | undefined,
-  ): readonly Level[] | undefined {
-    const levels = LEVELS.filter((level) => callback.methods.some((method) => method.levels.includes(level)));
-    if (levels.length === 0) {
-      report.error(
-        'level',
-        callback.span,
-        `\`${callback.name}\` has no method marked \`@on\`, so nothing would be delivered to it`,
-        {
-          file: callback.file,
-        },
-      );
-      return undefined;
-    }
-    let failed = false;
-    for (const method of callback.methods) {
-      const params = callbackParams(
-        callback,
-        method.params.map((param) => ({ ...param, span: method.span })),
-      );
-      for (const level of method.levels) {
-        for (const { type } of params ?? []) {
-          const problem = dataProblem(type, level);
-          if (problem === undefined) continue;
-          report.error('level', method.span, problem, { file: callback.file });
-          failed = true;
-        }
-      }
-      failed ||= params === undefined;
-    }
-    const packetFields = levels.map((level) => levelProblem({ params: [], alternatives: all }, level));
-    if (packetFields.every((problem) => problem !== undefined) && packetFields[0] !== undefined) {
-      report.error('level', name.span, packetFields[0]);
-      failed = true;
-    }
-    return failed ? undefined : levels;
   }
 
   function warnOfLateParts(all: readonly Conjunction[], level: Level, span: Span): void {

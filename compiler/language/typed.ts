@@ -11,6 +11,8 @@ export interface TypedProgram {
   readonly subscriptions: readonly TypedSubscription[];
   /** Modules named by `use`, as written, with the names taken from each. */
   readonly uses: readonly { readonly from: string; readonly names: readonly string[] }[];
+  /** Data types that filters, constructors and methods ask for, and what those ask for in turn; by name. */
+  readonly dataTypes?: ReadonlyMap<string, DataTypeInfo>;
 }
 
 export interface TypedSubscription {
@@ -25,6 +27,19 @@ export interface TypedSubscription {
   readonly callback: CallbackInfo | undefined;
   /** The `when` clause as the user wrote it, on one line. */
   readonly text: string;
+  /** Of a callback class: its methods, each delivered to at its own levels with data of its own. */
+  readonly methods?: readonly TypedMethod[];
+  /** Set by the planner, to which each method of a class is a subscription: whose it is, and what its constructor takes. */
+  readonly part?: { readonly owner: string; readonly method: TypedMethod; readonly made: readonly TypedParam[] };
+}
+
+/** A method of a callback class. */
+export interface TypedMethod {
+  readonly name: string;
+  readonly levels: readonly Level[];
+  readonly params: readonly TypedParam[];
+  /** Returns a boolean; false silences the whole class. */
+  readonly returns: boolean;
 }
 
 export interface TypedParam {

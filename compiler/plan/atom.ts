@@ -4,8 +4,10 @@
  */
 
 import type { ProtocolDef } from '../../runtime/protocols/field.ts';
+import type { FilterInfo } from '../analysis/info.ts';
 import type { Span } from '../language/ast.ts';
 import type { FieldPredicate, Predicate, ProtocolPredicate, Test } from '../language/typed.ts';
+import { filterKind, filterProtocol } from './filters.ts';
 
 /** "A session of this protocol was parsed": what a subscription needs that is handed the session later on. */
 export interface SessionPredicate {
@@ -21,7 +23,7 @@ export interface SessionPredicate {
  * - `packet`: of the packet at hand;
  * - `protocol`: once the application protocol is known;
  * - `session`: of one parsed session;
- * - `later`: a user's filter at a later state transition.
+ * - `later`: once a user's filter has decided.
  */
 export type When = 'connection' | 'first' | 'packet' | 'protocol' | 'session' | 'later';
 
@@ -125,14 +127,10 @@ export function makeAtom(predicate: Predicate): Atom {
       return fieldAtom(predicate);
     case 'user': {
       const { filter } = predicate;
-      const first = filter.kind === 'function' && filter.levels.length === 1 && filter.levels[0] === 'L4FirstPacket';
-      return {
-        key: `user ${filter.module}#${filter.name}`,
-        predicate,
-        when: first ? 'first' : 'later',
-        text: filter.name,
-        rank: 40,
-      };
+      const when = filterKind(filter);
+      const key = `user ${filter.module}#${filter.name}`;
+      const rank = when === 'session' ? 70 : when === 'later' ? 80 : 40;
+      return { key, predicate, when, text: filter.name, rank };
     }
   }
 }
@@ -175,9 +173,14 @@ export function compareLiterals(a: Literal, b: Literal): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
-/** The application protocol that a literal speaks of, if any. */
+/** The application protocol that a literal speaks of, if any; of a filter the one whose sessions it looks at. */
 export function applicationOf(literal: Literal): ProtocolDef | undefined {
   const { predicate } = literal.atom;
-  if (predicate.kind === 'user' || predicate.protocol.layer !== 'application') return undefined;
-  return predicate.protocol;
+  if (predicate.kind === 'user') return literal.atom.when === 'session' ? filterProtocol(predicate.filter) : undefined;
+  return predicate.protocol.layer === 'application' ? predicate.protocol : undefined;
+}
+
+/** The filter of an atom that waits for its verdict. */
+export function pendingFilter({ atom }: Literal): FilterInfo | undefined {
+  return atom.when === 'later' && atom.predicate.kind === 'user' ? atom.predicate.filter : undefined;
 }

@@ -4,15 +4,33 @@
  */
 
 import type { ProtocolDef } from '../../runtime/protocols/field.ts';
-import type { Level } from '../analysis/info.ts';
+import type { DataTypeInfo, Level } from '../analysis/info.ts';
 import type { Span } from '../language/ast.ts';
 import type { TypedSubscription } from '../language/typed.ts';
-import { applicationOf, type Literal, type Pattern, patternText, positive, protocolAtom, sessionAtom } from './atom.ts';
-import { dataProblems, type PlanProblem } from './data-problems.ts';
+import {
+  applicationOf,
+  type Literal,
+  type Pattern,
+  patternText,
+  pendingFilter,
+  positive,
+  protocolAtom,
+  sessionAtom,
+} from './atom.ts';
 import { mergePatterns, toDnf } from './dnf.ts';
+import { protocolOfSession } from './filters.ts';
 import { toFormula } from './formula.ts';
 import { isConflict, simplifyPattern } from './pattern.ts';
 import { presenceOf, type World } from './presence.ts';
+
+/** What the planner finds wrong with one subscription. */
+export interface PlanProblem {
+  readonly severity: 'error' | 'warning';
+  readonly code: string;
+  readonly message: string;
+  readonly span: Span;
+  readonly suggestion?: string;
+}
 
 export interface Delivery {
   /** Number of the subscription in order of declaration. */
@@ -28,8 +46,15 @@ export const isStreaming = (level: Level): boolean => STREAMING.has(level);
 
 /** Application protocols whose sessions the parameters of a subscription hold. */
 export function sessionProtocols(subscription: TypedSubscription, world: World): readonly ProtocolDef[] {
-  const names = new Set(subscription.params.flatMap((p) => (p.type.kind === 'session' ? (p.type.protocol ?? []) : [])));
+  const names = new Set(subscription.params.flatMap(({ type }) => sessionsOfType(type)));
   return world.protocols.filter((p) => names.has(p.name));
+}
+
+/** Protocols of the sessions that data is, or is built from. */
+export function sessionsOfType(type: DataTypeInfo): readonly string[] {
+  if (type.kind === 'session') return type.protocol === undefined ? [] : [type.protocol];
+  if (type.kind !== 'object') return [];
+  return (type.params ?? []).flatMap((param) => protocolOfSession(param.type)?.name ?? []);
 }
 
 export function deliveriesOf(
@@ -57,19 +82,28 @@ export function deliveriesOf(
     const implied = impliedBy(subscription, level, world);
     const conflicts = [...dnf.conflicts];
     const patterns: Pattern[] = [];
+    let tooEarly = false;
     for (const pattern of dnf.patterns) {
+      if (subscription.part !== undefined && !canBeKnown(pattern, level)) {
+        tooEarly = true;
+        continue;
+      }
       const result = simplifyPattern([...pattern, ...implied], world);
       if (isConflict(result)) conflicts.push(result.conflict);
       else patterns.push(result);
     }
+    if (patterns.length === 0 && tooEarly && conflicts.length === 0) continue;
     if (patterns.length === 0) {
       const because = conflicts.length === 0 ? '' : `: ${[...new Set(conflicts)].slice(0, 3).join('; ')}`;
-      const message = `nothing can satisfy \`${subscription.text}\`${level === 'Packet' ? '' : ` at ${level}`}${because}`;
+      const where = `${level === 'Packet' ? '' : ` at ${level}`}${subscription.part === undefined ? '' : ` for \`${subscription.name}\``}`;
+      const message = `nothing can satisfy \`${subscription.text}\`${where}${because}`;
       problems.push({ severity: 'error', code: 'unsatisfiable', message, span: whenSpan(subscription) });
       continue;
     }
-    const merged = mergePatterns(patterns, world).flatMap((pattern) => splitByTransport(pattern, world));
-    problems.push(...merged.flatMap((pattern) => problemsAt(pattern, level)), ...dataProblems(subscription, level));
+    const merged = mergePatterns(patterns, world)
+      .map((pattern) => ofHandshake(pattern, world))
+      .flatMap((pattern) => splitByTransport(pattern, world));
+    problems.push(...merged.flatMap((pattern) => problemsAt(pattern, level)));
     deliveries.push({ subscription: index, level, patterns: merged });
   }
   return { deliveries, problems: uniqueProblems(problems) };
@@ -88,6 +122,44 @@ function impliedBy(subscription: TypedSubscription, level: Level, world: World):
   if (level === 'L4EndHshk' && tcp !== undefined) literals.push(positive(protocolAtom(tcp, span)));
   return literals;
 }
+
+/**
+ * Whether a method of a class can be told at this level of a connection that the pattern holds for. Where it cannot,
+ * the method is passed over: it is called from the moment the pattern is known to hold.
+ */
+function canBeKnown(pattern: Pattern, level: Level): boolean {
+  return pattern.every((literal) => {
+    const { when } = literal.atom;
+    const filter = pendingFilter(literal);
+    if (filter !== undefined && level !== 'L4Terminated' && filter.levels.every((one) => one === 'L4Terminated')) {
+      return false;
+    }
+    switch (level) {
+      case 'L4FirstPacket':
+        return when === 'connection' || when === 'first' || when === 'packet';
+      case 'L4EndHshk':
+        return when === 'connection' || when === 'first' || when === 'later';
+      case 'L7OnDisc':
+        return when !== 'session' && when !== 'packet';
+      case 'L7EndHdrs':
+      case 'L4Terminated':
+        return when !== 'packet';
+      default:
+        return true;
+    }
+  });
+}
+
+/** A filter that is asked at the end of the handshake alone says yes of TCP only. */
+function ofHandshake(pattern: Pattern, world: World): Pattern {
+  const asked = pattern.some((l) => l.positive && pendingFilter(l)?.levels.every((level) => level === 'L4EndHshk'));
+  const tcp = world.protocols.find((p) => p.name === 'tcp');
+  if (!asked || tcp === undefined) return pattern;
+  const result = simplifyPattern([...pattern, positive(protocolAtom(tcp, ORIGIN))], world);
+  return isConflict(result) ? pattern : result;
+}
+
+const ORIGIN: Span = { start: 0, end: 0 };
 
 /**
  * `not tls` is true of UDP at the first packet, and of TCP only later: one pattern for each, so that nothing waits, and
@@ -112,10 +184,7 @@ function problemsAt(pattern: Pattern, level: Level): PlanProblem[] {
     const error = (code: string, message: string, suggestion?: string): void => {
       problems.push({ severity: 'error', code, message, span, ...(suggestion !== undefined && { suggestion }) });
     };
-    if (when === 'later' || (when === 'first' && level === 'Packet')) {
-      const what = 'filters other than functions over the first packet are not supported by this version';
-      error('unsupported-filter', `\`${text}\`: ${what}`);
-    } else if (when === 'packet' && level !== 'Packet' && level !== 'L4FirstPacket' && !isStreaming(level)) {
+    if (when === 'packet' && level !== 'Packet' && level !== 'L4FirstPacket' && !isStreaming(level)) {
       const message = `\`${text}\` speaks of a single packet, and ${level} comes with none`;
       error('packet-field', message, 'deliver at L4FirstPacket, InL4Conn, InL4Stream or Packet');
     } else if (when === 'session' && ['Packet', 'L4FirstPacket', 'L4EndHshk', 'L7OnDisc'].includes(level)) {

@@ -1,5 +1,6 @@
 /** A plan as an outline for people: one item per stage, tests with what follows from them below. `iris explain` prints it. */
-import { fieldKey, literalText, patternText } from './atom.ts';
+import { fieldKey, literalText, patternText, pendingFilter } from './atom.ts';
+import { pendingFilters } from './data.ts';
 import { type ProgramPlan, subscriptionOfMark } from './plan.ts';
 import type { Step, Thread } from './threads.ts';
 import type { Chain, TreeNode } from './tree.ts';
@@ -26,7 +27,10 @@ export function outlinePlan(plan: ProgramPlan): readonly Item[] {
   if (plan.packet !== undefined) {
     add(
       'Packet: every frame',
-      tree(plan.packet, (marks) => [item('result', `deliver ${marks.map(nameOf).join(', ')}`)]),
+      tree(plan.packet, (marks) => {
+        const delivered = marks.flatMap((m) => subscriptionOfMark(m) ?? []).map(nameOf);
+        return [item('result', `deliver ${unique(delivered)}`)];
+      }),
     );
   }
   if (plan.starts.length > 0) {
@@ -45,12 +49,13 @@ export function outlinePlan(plan: ProgramPlan): readonly Item[] {
       const delivered = marks.flatMap((m) => subscriptionOfMark(m) ?? []).map(nameOf);
       return [
         ...(started.length > 0 ? [item('result', `start ${started.join(', ')}`)] : []),
-        ...(delivered.length > 0 ? [item('result', `deliver ${delivered.join(', ')}`)] : []),
+        ...(delivered.length > 0 ? [item('result', `deliver ${unique(delivered)}`)] : []),
       ];
     }),
   );
-  if (plan.handshake.length > 0) {
-    add('L4EndHshk', [item('result', `deliver ${unique(plan.handshake.map((t) => nameOf(t.subscription)))}`)]);
+  if (plan.handshake.delivered.length > 0) {
+    const { delivered } = plan.handshake;
+    add('L4EndHshk', [item('result', `deliver ${unique(delivered.map((t) => nameOf(t.subscription)))}`)]);
   }
   for (const stream of plan.streams) {
     add(
@@ -96,17 +101,32 @@ export function outlinePlan(plan: ProgramPlan): readonly Item[] {
     add(`${nameOf(unit)}`, [note]);
   }
   add('threads, and what the tracker does while they are alive', threadItems(plan, label));
-  if (plan.data.length > 0) {
-    add(
-      'tracked data',
-      plan.data.map(({ type, threads }) =>
-        item('note', `${type.name} (${type.kind}) for ${unique(threads.map((t) => nameOf(t.subscription)))}`),
-      ),
-    );
-  }
+  add(
+    'filters, asked until they decide',
+    pendingFilters(plan.threads).map((filter) => {
+      const waiting = plan.threads.filter((t) => t.rest.some((l) => pendingFilter(l)?.name === filter.name));
+      return item('note', `${filter.name} at ${filter.levels.join(', ')} for ${unique(waiting.map(ownerName(plan)))}`);
+    }),
+  );
+  add(
+    'tracked data',
+    plan.data.map(({ type, threads }) => {
+      const dropped = type.expensive ? ', dropped when none of them is alive' : '';
+      const text = `${type.name} (${type.kind}) for ${unique(threads.map(ownerName(plan)))}${dropped}`;
+      // All of its fields are numeric, so that somebody may have counted on columns.
+      const why = type.notColumns === undefined ? [] : [item('note', `not in columns: ${type.notColumns.reason}`)];
+      return item('note', text, why);
+    }),
+  );
   return stages;
 }
 
+const ownerName =
+  (plan: ProgramPlan) =>
+  ({ subscription }: Thread): string => {
+    const part = plan.units[subscription]?.part;
+    return part?.owner ?? unitName(plan, subscription);
+  };
 /** The name of a subscription; of a family its first and last member. */
 export function unitName(plan: ProgramPlan, index: number): string {
   const family = plan.families.find((f) => f.unit === index);

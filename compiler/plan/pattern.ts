@@ -8,6 +8,7 @@ import type { FieldPredicate, Test } from '../language/typed.ts';
 import { addressText, prefixLength } from './address-text.ts';
 import {
   type Atom,
+  applicationOf,
   compareLiterals,
   fieldAtom,
   fieldKey,
@@ -184,7 +185,8 @@ export function simplifyPattern(literals: readonly Literal[], world: World): Pat
   for (const literal of byKey.values()) {
     const { predicate } = literal.atom;
     if (predicate.kind === 'user') {
-      out.push(literal);
+      const asked = applicationOf(literal);
+      if (asked === undefined || !presence.absent.has(asked.name)) out.push(literal);
       continue;
     }
     const { name, layer } = predicate.protocol;

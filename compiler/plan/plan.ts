@@ -5,21 +5,26 @@
 
 import type { ProtocolDef } from '../../runtime/protocols/field.ts';
 import type { FlowRule } from '../../runtime/subscription/contract.ts';
-import type { DataTypeInfo, Level } from '../analysis/info.ts';
+import type { Level } from '../analysis/info.ts';
 import type { Diagnostic } from '../language/diagnostic.ts';
 import type { TypedProgram, TypedSubscription } from '../language/typed.ts';
 import { type ActionName, actionsOf } from './actions.ts';
-import { applicationOf, type Pattern, positive, protocolAtom, sessionAtom } from './atom.ts';
+import { type AskPlan, asksOf } from './asks.ts';
+import { type Atom, applicationOf, type Pattern, pendingFilter, positive, protocolAtom, sessionAtom } from './atom.ts';
+import { type DataPlan, dataOf, pendingFilters } from './data.ts';
 import { type Delivery, deliveriesOf } from './deliveries.ts';
 import { type Family, groupFamilies } from './families.ts';
+import { filterProtocol, protocolOfSession, runsOf, wantsParsing } from './filters.ts';
 import { flowRules } from './flow-rules.ts';
 import { packetFilterPatterns } from './packet-filter.ts';
+import { splitClasses } from './parts.ts';
 import { isConflict, simplifyPattern } from './pattern.ts';
 import { presenceOf, type World } from './presence.ts';
 import {
   couldHoldUnseen,
   endsUnknown,
   holdsUnder,
+  isPending,
   type Start,
   type Step,
   streams,
@@ -57,14 +62,6 @@ export interface StreamPlan {
   readonly threads: readonly Thread[];
 }
 
-export interface DataPlan {
-  readonly type: DataTypeInfo;
-  /** Threads whose delivery needs it. */
-  readonly threads: readonly Thread[];
-  /** Some subscription wants it at the first packet. */
-  readonly first: boolean;
-}
-
 export interface ProgramPlan {
   readonly program: TypedProgram;
   /** What is planned for: the program's subscriptions, and behind them one for each family. */
@@ -83,11 +80,14 @@ export interface ProgramPlan {
   readonly first: TreeNode;
   /** Marks: subscriptions. Absent without subscriptions at Packet. */
   readonly packet: TreeNode | undefined;
-  readonly handshake: readonly Thread[];
+  /** Threads that end with the handshake, and those that are delivered at it. */
+  readonly handshake: { readonly threads: readonly Thread[]; readonly delivered: readonly Thread[] };
   readonly discovery: readonly DiscoveryPlan[];
   readonly sessions: readonly SessionPlan[];
   readonly streams: readonly StreamPlan[];
   readonly ends: readonly EndPlan[];
+  /** Users' filters that are asked until they decide, by level, in the order of asking. */
+  readonly asks: readonly AskPlan[];
   readonly actions: ReadonlyMap<Thread, readonly ActionName[]>;
   /** Tracked data types, one instance per connection however many subscriptions ask. */
   readonly data: readonly DataPlan[];
@@ -99,10 +99,15 @@ export interface ProgramPlan {
 }
 
 const FIRST = 1 << 20;
-/** The mark of a subscription that is delivered at the first packet. */
-export const firstMark = (subscription: number): number => FIRST + subscription;
+/** Numbers of patterns are below this. */
+const PATTERNS = 1 << 10;
+/** The mark of a subscription that is delivered at the first packet, or as a single frame, and of the pattern that holds. */
+export const firstMark = (subscription: number, pattern = 0): number => FIRST + subscription * PATTERNS + pattern;
 /** The subscription of such a mark; undefined for the mark of a thread. */
-export const subscriptionOfMark = (mark: number): number | undefined => (mark >= FIRST ? mark - FIRST : undefined);
+export const subscriptionOfMark = (mark: number): number | undefined =>
+  mark >= FIRST ? Math.floor((mark - FIRST) / PATTERNS) : undefined;
+/** The pattern of such a mark. */
+export const patternOfMark = (mark: number): number => (mark - FIRST) % PATTERNS;
 
 export interface PlanResult {
   readonly plan: ProgramPlan | undefined;
@@ -111,11 +116,12 @@ export interface PlanResult {
 
 /** Plans a program over the protocols of the catalog, outermost first; `parsers` names those that can be parsed. */
 export function planProgram(
-  program: TypedProgram,
+  source: TypedProgram,
   protocols: readonly ProtocolDef[],
   parsers: readonly string[],
 ): PlanResult {
   const world: World = { protocols, connections: true };
+  const program = splitClasses(source);
   const single: Delivery[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const [index, subscription] of program.subscriptions.entries()) {
@@ -131,10 +137,13 @@ export function planProgram(
   const table = new ThreadTable();
   const starts = deliveries
     .filter((d) => d.level !== 'Packet')
-    .flatMap((d) => d.patterns.map((pattern) => table.start(d, pattern)));
+    .flatMap((d) => {
+      const asked = asksForPattern(units[d.subscription]) && d.patterns.length > 1;
+      return d.patterns.map((pattern, i) => table.start(d, pattern, asked ? i : undefined));
+    });
   const threads = table.close(probed);
   const filterPatterns = packetFilterPatterns(deliveries, world);
-  const data = dataOf(units, threads, deliveries);
+  const data = dataOf(program.dataTypes, units, threads, deliveries);
   const plan: ProgramPlan = {
     program,
     units,
@@ -147,15 +156,16 @@ export function planProgram(
     filterPatterns,
     packetFilter: buildTree(rulesFor(filterPatterns, 0), { world, anyMark: true }),
     first: buildTree(starts.map(startRule), { world }),
-    packet: packetTree(deliveries, protocols),
-    handshake: threads.filter((t) => t.level === 'L4EndHshk'),
+    packet: packetTree(program, deliveries, protocols),
+    handshake: handshakeOf(threads),
     discovery: discoveryOf(table, threads, probed),
     sessions: sessionsOf(table, threads, probed, world),
     streams: streamsOf(threads, world),
     ends: endsOf(table, threads, probed),
+    asks: asksOf(table, threads),
     actions: new Map(threads.map((thread) => [thread, actionsOf(thread, data)])),
     data,
-    keptSessions: keptSessionsOf(units, deliveries, world),
+    keptSessions: keptSessionsOf(units, deliveries, threads, world),
     settled: settledOf(threads, deliveries),
     flowRules: flowRules(
       filterPatterns,
@@ -169,13 +179,29 @@ const rulesFor = (patterns: readonly Pattern[], mark: number): Rule[] =>
   patterns.map((literals) => ({ literals, mark }));
 
 function startRule(start: Start): Rule {
-  return { literals: start.early, mark: start.thread?.id ?? firstMark(start.subscription) };
+  return { literals: start.early, mark: start.thread?.id ?? firstMark(start.subscription, start.pattern) };
 }
 
-function packetTree(deliveries: readonly Delivery[], protocols: readonly ProtocolDef[]): TreeNode | undefined {
+/** Whether a subscription is told which of its patterns holds. */
+const asksForPattern = (subscription: TypedSubscription | undefined): boolean =>
+  subscription?.params.some(({ type }) => type.kind === 'context' && type.name === 'FilterStr') ?? false;
+
+function handshakeOf(threads: readonly Thread[]): ProgramPlan['handshake'] {
+  const mine = threads.filter((t) => t.level === 'L4EndHshk');
+  return { threads: mine, delivered: mine.filter((t) => !isPending(t.rest)) };
+}
+
+function packetTree(
+  program: TypedProgram,
+  deliveries: readonly Delivery[],
+  protocols: readonly ProtocolDef[],
+): TreeNode | undefined {
   const mine = deliveries.filter((d) => d.level === 'Packet');
   if (mine.length === 0) return undefined;
-  const rules = mine.flatMap((d) => rulesFor(d.patterns, d.subscription));
+  const rules = mine.flatMap(({ subscription, patterns }) => {
+    const asked = asksForPattern(program.subscriptions[subscription]);
+    return patterns.map((literals, i) => ({ literals, mark: firstMark(subscription, asked ? i : 0) }));
+  });
   return buildTree(rules, { world: { protocols, connections: false } });
 }
 
@@ -186,6 +212,10 @@ function parsersOf(deliveries: readonly Delivery[], world: World, parsers: reado
     for (const pattern of patterns) {
       const named = pattern.map(applicationOf);
       for (const protocol of named) if (protocol !== undefined) names.add(protocol.name);
+      for (const filter of pattern.flatMap((l) => pendingFilter(l) ?? [])) {
+        const protocol = filterProtocol(filter);
+        if (protocol !== undefined) names.add(protocol.name);
+      }
       if (!wantsAny(level, pattern, patterns)) continue;
       const { absent } = presenceOf(pattern, world);
       for (const name of parsers) if (!absent.has(name)) names.add(name);
@@ -196,8 +226,15 @@ function parsersOf(deliveries: readonly Delivery[], world: World, parsers: reado
 
 /** Whether a delivery takes any protocol: sessions where none is asked for, a discovery where none is even named. */
 function wantsAny(level: Level, pattern: Pattern, patterns: readonly Pattern[]): boolean {
+  if (pattern.some((l) => looksAtAny(l.atom))) return true;
   if (level === 'L7EndHdrs') return !pattern.some((l) => l.positive && applicationOf(l) !== undefined);
   return level === 'L7OnDisc' && !patterns.flat().some((l) => applicationOf(l) !== undefined);
+}
+
+/** Filters that look at the application protocol, or at sessions of any. */
+function looksAtAny({ predicate, when }: Atom): boolean {
+  if (predicate.kind !== 'user' || (when !== 'later' && when !== 'session')) return false;
+  return wantsParsing(predicate.filter) && filterProtocol(predicate.filter) === undefined;
 }
 
 function missingParsers(
@@ -243,7 +280,7 @@ function sessionsOf(
       world,
     );
     if (isConflict(known)) continue;
-    const rules = waiting.map((t) => ({ literals: t.rest.filter((l) => l.atom.when !== 'packet'), mark: t.id }));
+    const rules = waiting.map((t) => ({ literals: t.rest.filter((l) => isOfSession(l.atom)), mark: t.id }));
     plans.push({
       protocol,
       tree: buildTree(rules, { world }, known),
@@ -253,6 +290,9 @@ function sessionsOf(
   }
   return plans;
 }
+
+/** Whether a session decides it: not the packet at hand, not a filter that has yet to speak. */
+const isOfSession = ({ when }: Atom): boolean => when !== 'packet' && when !== 'later';
 
 function streamsOf(threads: readonly Thread[], world: World): StreamPlan[] {
   const levels: readonly Level[] = ['InL4Conn', 'InL4Stream'];
@@ -273,8 +313,9 @@ function endsOf(table: ThreadTable, threads: readonly Thread[], probed: readonly
   for (const thread of threads) {
     if (endsUnknown(thread)) ends.push({ thread, under: undefined });
     if (thread.level !== 'L4Terminated' || thread.disappointed) continue;
+    if (!couldHoldUnseen(thread.rest)) continue;
     if (!thread.waits) ends.push({ thread, under: undefined });
-    else if (couldHoldUnseen(thread.rest)) {
+    else {
       // Protocols under which the thread would still be waiting; undefined: nothing was recognised before the end.
       const all = [undefined, ...probed.filter((p) => table.concerns(thread, p))];
       const under = all.filter((protocol) => holdsUnder(thread.rest, protocol));
@@ -284,31 +325,10 @@ function endsOf(table: ThreadTable, threads: readonly Thread[], probed: readonly
   return ends;
 }
 
-function dataOf(
-  units: readonly TypedSubscription[],
-  threads: readonly Thread[],
-  deliveries: readonly Delivery[],
-): DataPlan[] {
-  const types = new Map<string, DataTypeInfo>();
-  for (const { params } of units) {
-    for (const { type } of params) {
-      if (type.kind === 'columns' || type.kind === 'object') types.set(`${type.module}#${type.name}`, type);
-    }
-  }
-  return [...types.entries()].map(([key, type]) => {
-    const wants = (index: number): boolean =>
-      units[index]?.params.some((p) => `${p.type.module}#${p.type.name}` === key) ?? false;
-    return {
-      type,
-      threads: threads.filter((t) => wants(t.subscription)),
-      first: deliveries.some((d) => d.level === 'L4FirstPacket' && wants(d.subscription)),
-    };
-  });
-}
-
 function keptSessionsOf(
   units: readonly TypedSubscription[],
   deliveries: readonly Delivery[],
+  threads: readonly Thread[],
   world: World,
 ): readonly ProtocolDef[] {
   const names = new Set<string>();
@@ -317,6 +337,10 @@ function keptSessionsOf(
     for (const { type } of units[subscription]?.params ?? []) {
       if (type.kind === 'session' && type.protocol !== undefined) names.add(type.protocol);
     }
+  }
+  for (const run of pendingFilters(threads).flatMap(runsOf)) {
+    if (run.level === 'L7EndHdrs') continue;
+    for (const { type } of run.params) names.add(protocolOfSession(type)?.name ?? '');
   }
   return world.protocols.filter((p) => names.has(p.name));
 }

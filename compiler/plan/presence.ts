@@ -1,6 +1,6 @@
 /** Which protocols a pattern says are there or cannot be there: exclusions and implications between layers. */
 import type { ProtocolDef } from '../../runtime/protocols/field.ts';
-import type { Literal } from './atom.ts';
+import { applicationOf, type Literal } from './atom.ts';
 
 /** What a planning context knows of the world. */
 export interface World {
@@ -59,7 +59,11 @@ export function presenceOf(literals: readonly Literal[], world: World): Presence
 
   for (const { atom, positive } of literals) {
     const { predicate } = atom;
-    if (predicate.kind === 'user') continue;
+    if (predicate.kind === 'user') {
+      const asked = applicationOf({ atom, positive });
+      if (positive && asked !== undefined) assert(asked);
+      continue;
+    }
     if (positive) assert(predicate.protocol);
     else if (predicate.kind === 'protocol') deny(predicate.protocol, undefined);
   }

@@ -6,15 +6,18 @@
 
 import type { ProtocolDef } from '../../runtime/protocols/field.ts';
 import type { Level } from '../analysis/info.ts';
-import { applicationOf, type Literal, type Pattern, patternKey } from './atom.ts';
+import { type Atom, applicationOf, type Literal, type Pattern, patternKey, pendingFilter } from './atom.ts';
 import { type Delivery, isStreaming } from './deliveries.ts';
+import { asksSessions, canDecideUnder, wantsParsing } from './filters.ts';
 
 export interface Thread {
   /** Bit number: word `id >> 5` of the live bits, bit `id & 31`. */
   readonly id: number;
   readonly subscription: number;
   readonly level: Level;
-  /** Not yet decided, all of them tests of the application protocol, a session or the packet at hand. */
+  /** Which of its patterns holds if it does; undefined where nobody asks. */
+  readonly pattern: number | undefined;
+  /** Not yet decided, all of them tests of the application protocol, a session, the packet at hand, a filter's verdict. */
   readonly rest: Pattern;
   /** The application protocol, or its sessions, can still matter: parse. */
   readonly waits: boolean;
@@ -37,12 +40,29 @@ export interface Start {
   /** Undefined: delivered at the first packet itself. */
   readonly thread: Thread | undefined;
   readonly subscription: number;
+  /** As in {@link Thread}. */
+  readonly pattern: number | undefined;
 }
 
 /** Whether sessions of one connection come one after the other (HTTP, DNS) or once (TLS). */
 export const hasManySessions = (protocol: ProtocolDef): boolean => protocol.sessions !== 'one';
 
 const isLate = (literal: Literal): boolean => literal.atom.when === 'protocol' || literal.atom.when === 'session';
+
+/** Whether a filter has not yet said what a pattern waits for. */
+export const isPending = (rest: Pattern): boolean => rest.some((literal) => pendingFilter(literal) !== undefined);
+
+/** Whether what is left of a pattern, or its level, needs the application protocol or its sessions. */
+function needsParsing(level: Level, rest: Pattern): boolean {
+  if (level === 'L7OnDisc' || level === 'L7EndHdrs') return true;
+  return rest.some((literal) => {
+    const filter = pendingFilter(literal);
+    return filter === undefined ? isLate(literal) : wantsParsing(filter);
+  });
+}
+
+/** A thread apart from its number. */
+type State = Omit<Thread, 'id'>;
 
 /** The table of all threads of a plan; threads are made once per distinct meaning. */
 export class ThreadTable {
@@ -52,27 +72,29 @@ export class ThreadTable {
     return [...this.#threads.values()];
   }
 
-  #intern(subscription: number, level: Level, rest: Pattern, waits: boolean, disappointed: boolean): Thread {
-    const key = `${subscription} ${level} ${waits} ${disappointed} ${patternKey(rest)}`;
+  #intern(state: State): Thread {
+    const { subscription, level, pattern, rest, waits, disappointed } = state;
+    const key = `${subscription} ${level} ${pattern ?? ''} ${waits} ${disappointed} ${patternKey(rest)}`;
     const known = this.#threads.get(key);
     if (known !== undefined) return known;
-    const thread: Thread = { id: this.#threads.size, subscription, level, rest, waits, disappointed };
+    const thread: Thread = { id: this.#threads.size, subscription, level, pattern, rest, waits, disappointed };
     this.#threads.set(key, thread);
     return thread;
   }
 
   /** Splits a pattern into what the first packet decides and the thread that starts where it holds. */
-  start(delivery: Delivery, pattern: Pattern): Start {
+  start(delivery: Delivery, literals: Pattern, pattern: number | undefined): Start {
     const { subscription, level } = delivery;
     const decided = (l: Literal): boolean =>
       l.atom.when === 'connection' ||
       l.atom.when === 'first' ||
       (l.atom.when === 'packet' && level === 'L4FirstPacket');
-    const early = pattern.filter(decided);
-    if (level === 'L4FirstPacket') return { early, thread: undefined, subscription };
-    const rest = pattern.filter((l) => !decided(l));
-    const waits = level === 'L7OnDisc' || level === 'L7EndHdrs' || rest.some(isLate);
-    return { early, thread: this.#intern(subscription, level, rest, waits, false), subscription };
+    const early = literals.filter(decided);
+    if (level === 'L4FirstPacket') return { early, thread: undefined, subscription, pattern };
+    const rest = literals.filter((l) => !decided(l));
+    const waits = needsParsing(level, rest);
+    const thread = this.#intern({ subscription, level, pattern, rest, waits, disappointed: false });
+    return { early, thread, subscription, pattern };
   }
 
   /** The application protocol is known: `protocol`, or undefined for none of those that were probed. */
@@ -84,26 +106,50 @@ export class ThreadTable {
       if (verdict === false) return { thread, delivers: false, next: undefined };
       if (verdict === undefined) left.push(literal);
     }
-    if (thread.level === 'L7OnDisc') return { thread, delivers: true, next: undefined };
-    const sessions = protocol !== undefined && (thread.level === 'L7EndHdrs' || left.some(isLate));
-    if (sessions) return { thread, delivers: false, next: thread };
+    if (thread.level === 'L7OnDisc') return { thread, delivers: !isPending(left), next: undefined };
+    const sessions =
+      protocol !== undefined &&
+      (thread.level === 'L7EndHdrs' || left.some(isLate) || left.some((l) => asksOf(l, protocol)));
+    if (sessions) {
+      // Filters that cannot say anything any more are left out; tests of the protocol stay, they hold.
+      const rest = thread.rest.filter((l) => pendingFilter(l) === undefined || left.includes(l));
+      return { thread, delivers: false, next: this.#intern({ ...thread, rest }) };
+    }
     if (thread.level === 'L7EndHdrs') return { thread, delivers: false, next: undefined };
-    return { thread, delivers: false, next: this.#decided(thread) };
+    return { thread, delivers: false, next: this.#decided(thread, left) };
   }
 
   /** A session satisfied the rest of the thread. */
   atMatch(thread: Thread, protocol: ProtocolDef): Step {
-    if (thread.level !== 'L7EndHdrs') return { thread, delivers: false, next: this.#decided(thread) };
-    return { thread, delivers: true, next: hasManySessions(protocol) ? thread : undefined };
+    const many = hasManySessions(protocol);
+    if (thread.level === 'L7EndHdrs') {
+      return { thread, delivers: !isPending(thread.rest), next: many ? thread : undefined };
+    }
+    const asksMore = thread.rest.some((l) => many && asksOf(l, protocol));
+    if (asksMore) {
+      const rest = thread.rest.filter((l) => !isLate(l));
+      return { thread, delivers: false, next: this.#intern({ ...thread, rest, waits: true }) };
+    }
+    return { thread, delivers: false, next: this.#decided(thread, thread.rest) };
   }
 
   /** A session did not satisfy the rest of the thread. */
   atMismatch(thread: Thread, protocol: ProtocolDef): Step {
     if (!hasManySessions(protocol)) return { thread, delivers: false, next: undefined };
-    const { subscription, level, rest, disappointed } = thread;
+    const { level, rest, disappointed } = thread;
     if (disappointed || level !== 'L4Terminated' || !couldHoldUnseen(rest))
       return { thread, delivers: false, next: thread };
-    return { thread, delivers: false, next: this.#intern(subscription, level, rest, true, true) };
+    return { thread, delivers: false, next: this.#intern({ ...thread, waits: true, disappointed: true }) };
+  }
+
+  /** A filter that the thread waits for has decided. */
+  atVerdict(thread: Thread, atom: Atom, accepted: boolean): Step {
+    const own = thread.rest.find((l) => l.atom.key === atom.key);
+    if (own === undefined) return { thread, delivers: false, next: thread };
+    if (own.positive !== accepted) return { thread, delivers: false, next: undefined };
+    const rest = thread.rest.filter((l) => l !== own);
+    const waits = thread.waits && needsParsing(thread.level, rest);
+    return { thread, delivers: false, next: this.#intern({ ...thread, rest, waits }) };
   }
 
   /** Whether a thread can still be waiting when a session of `protocol` is parsed. */
@@ -111,9 +157,9 @@ export class ThreadTable {
     return thread.waits && this.atDiscovery(thread, protocol).next === thread;
   }
 
-  #decided(thread: Thread): Thread {
-    const rest = thread.rest.filter((l) => !isLate(l));
-    return this.#intern(thread.subscription, thread.level, rest, false, false);
+  /** Nothing more is parsed for the thread; what it waits for now is a filter, or the packet at hand. */
+  #decided(thread: Thread, rest: Pattern): Thread {
+    return this.#intern({ ...thread, rest: rest.filter((l) => !isLate(l)), waits: false, disappointed: false });
   }
 
   /** All threads that can come up, and how: a worklist over the steps until nothing new appears. */
@@ -123,6 +169,11 @@ export class ThreadTable {
       size = this.#threads.size;
       for (const thread of this.all) {
         for (const protocol of [undefined, ...protocols]) this.atDiscovery(thread, protocol);
+        for (const { atom } of thread.rest) {
+          if (atom.when !== 'later') continue;
+          this.atVerdict(thread, atom, true);
+          this.atVerdict(thread, atom, false);
+        }
         if (!thread.waits) continue;
         for (const protocol of protocols.filter((p) => this.concerns(thread, p))) {
           this.atMatch(thread, protocol);
@@ -134,9 +185,19 @@ export class ThreadTable {
   }
 }
 
+/** Whether a literal is a filter that is asked of sessions of this protocol. */
+function asksOf(literal: Literal, protocol: ProtocolDef): boolean {
+  const filter = pendingFilter(literal);
+  return filter !== undefined && asksSessions(filter, protocol);
+}
+
 function verdictAtDiscovery(literal: Literal, protocol: ProtocolDef | undefined): boolean | undefined {
+  const filter = pendingFilter(literal);
+  // A filter that can say nothing any more has not said yes.
+  if (filter !== undefined) return canDecideUnder(filter, protocol) ? undefined : !literal.positive;
+  if (!isLate(literal)) return undefined;
   const own = applicationOf(literal);
-  if (own === undefined || !isLate(literal)) return undefined;
+  if (own === undefined) return protocol === undefined ? !literal.positive : undefined;
   if (literal.atom.when === 'protocol') return (own.name === protocol?.name) === literal.positive;
   return own.name === protocol?.name ? undefined : !literal.positive;
 }
@@ -146,9 +207,9 @@ export function holdsUnder(rest: Pattern, protocol: ProtocolDef | undefined): bo
   return rest.every((literal) => verdictAtDiscovery(literal, protocol) !== false);
 }
 
-/** Whether a pattern can hold for a connection that never had a session: no test of one has to be true. */
+/** Whether a pattern can hold for a connection that never had a session, and whose filters never decided. */
 export function couldHoldUnseen(rest: Pattern): boolean {
-  return rest.every((literal) => literal.atom.when !== 'session' || !literal.positive);
+  return rest.every(({ atom, positive }) => (atom.when !== 'session' && atom.when !== 'later') || !positive);
 }
 
 /**
@@ -156,10 +217,12 @@ export function couldHoldUnseen(rest: Pattern): boolean {
  * one of those.
  */
 export function endsUnknown(thread: Thread): boolean {
-  return thread.level === 'L7OnDisc' && thread.waits && holdsUnder(thread.rest, undefined);
+  return (
+    thread.level === 'L7OnDisc' && thread.waits && couldHoldUnseen(thread.rest) && holdsUnder(thread.rest, undefined)
+  );
 }
 
 /** Threads that are decided and deliver as packets arrive. */
 export function streams(thread: Thread, level: Level): boolean {
-  return isStreaming(level) && thread.level === level && !thread.waits;
+  return isStreaming(level) && thread.level === level && !thread.waits && !isPending(thread.rest);
 }

@@ -88,15 +88,18 @@ cli('says what is wrong with a file name in one sentence', async () => {
   }
 });
 
-cli('refuses what this version cannot plan, at its place', async () => {
-  write('later.iris', 'use { Sizes } from "./later.ts"\nsubscribe Sizes when tcp\n');
+cli('refuses a method that could never be called, at its place', async () => {
+  write('later.iris', 'use { Sizes } from "./later.ts"\nsubscribe Sizes when http\n');
   write(
     'later.ts',
-    "import { callback, type L4Pdu, on } from 'iris-ts/runtime';\n@callback\nexport class Sizes {\n  @on('InL4Conn') packet(pdu: L4Pdu): boolean {\n    return pdu.length > 0;\n  }\n}\n",
+    "import { callback, type TlsHandshake, on } from 'iris-ts/runtime';\n@callback\nexport class Sizes {\n  @on('L7EndHdrs') hello(tls: TlsHandshake): void {}\n}\n",
   );
   const { code, stderr } = await compile('later.iris');
   assert.is(code, 1);
-  assert.match(stderr, /later\.iris:2:\d+: error: .*not supported by this version/);
+  assert.match(
+    stderr,
+    /later\.iris:2:22: error: nothing can satisfy `http` at L7EndHdrs for `Sizes\.hello`: `http` and `tls` exclude/,
+  );
 });
 
 cli('tells where the user code it bundles is broken', async () => {

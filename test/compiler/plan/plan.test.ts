@@ -12,7 +12,6 @@ import {
   and,
   everything,
   FIVE_TUPLE,
-  imported,
   matches,
   not,
   oneOf,
@@ -318,11 +317,6 @@ refusals('what nothing can satisfy, with the reason', () => {
     ['unsatisfiable'],
   );
   assert.match(diagnostics[0]?.message ?? '', /`udp`/);
-});
-
-refusals('classes as handlers', () => {
-  const handler = { ...imported('Bitrate'), kind: 'class' as const };
-  assert.equal(codes(subscribe('Bitrate', {}, ['InL4Conn'], proto('tcp'), 'tcp', handler)), ['unsupported-class']);
 });
 
 refusals.run();
