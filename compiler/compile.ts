@@ -24,6 +24,8 @@ export interface CompileHost {
   readonly version: string;
   /** Catalog names of the protocols that the runtime can parse. */
   readonly parsers: readonly string[];
+  /** The module counts what it does, for `iris run --explain`. */
+  readonly instrument?: boolean;
 }
 
 /** Every stage's result, as far as the source got. */
@@ -59,6 +61,7 @@ export function compile(file: SourceFile, host: CompileHost): Compilation {
     templates: host.templates,
     version: host.version,
     sourceName: baseName(file.path),
+    instrument: host.instrument === true,
     compileColumns: (type, options) => {
       const columns = analysis.columns(type, options);
       if (columns === undefined) throw new TypeError(`${type.name} has no columns`);

@@ -60,6 +60,7 @@ export {
   type u32,
   type Verdict,
 } from './subscription/decorators.ts';
+export { createInstruments } from './subscription/instruments.ts';
 export {
   anyElement,
   type BytesTest,

@@ -8,6 +8,7 @@ import { PARSERS } from '../../runtime/protocols/registry.ts';
 import { type Compilation, compile } from '../compile.ts';
 import { TEMPLATES, type Templates } from '../emit/render.ts';
 import type { SourceFile } from '../language/ast.ts';
+import type { ProgramPlan } from '../plan/plan.ts';
 import { nodeHost } from './node-host.ts';
 import { PACKAGE_ROOT, packageVersion } from './package.ts';
 import { formatDiagnostics, wantsColor } from './print-diagnostics.ts';
@@ -31,12 +32,7 @@ export interface CompileFileOptions {
  * stderr; throws IrisError when there are errors among them, or the file cannot be read.
  */
 export async function compileFile(path: string, options: CompileFileOptions = {}): Promise<CompiledFiles> {
-  const compilation = compilePath(path);
-  const { text, diagnostics } = compilation;
-  if (diagnostics.length > 0) {
-    process.stderr.write(formatDiagnostics(diagnostics, { color: wantsColor(process.stderr, process.env) }));
-  }
-  if (text === undefined) throw new CompileFailed(path);
+  const { text } = compiled(path);
   const ts = `${path}.ts`;
   const js = `${path}.js`;
   const bundled = await bundle(ts, text);
@@ -49,16 +45,32 @@ export async function compileFile(path: string, options: CompileFileOptions = {}
   return { ts, js, changed: changed.map(({ file }) => file) };
 }
 
+/** A filter that counts what it does, as JavaScript to run from anywhere, and its plan. Prints and throws as above. */
+export async function compileInstrumented(path: string): Promise<{ readonly js: string; readonly plan: ProgramPlan }> {
+  const { text, plan } = compiled(path, true);
+  return { js: await bundle(`${path}.ts`, text), plan };
+}
+
+function compiled(path: string, instrument = false): { readonly text: string; readonly plan: ProgramPlan } {
+  const { text, plan, diagnostics } = compilePath(path, instrument);
+  if (diagnostics.length > 0) {
+    process.stderr.write(formatDiagnostics(diagnostics, { color: wantsColor(process.stderr, process.env) }));
+  }
+  if (text === undefined || plan === undefined) throw new CompileFailed(path);
+  return { text, plan };
+}
+
 /** The errors were printed with their places already. */
-class CompileFailed extends IrisError {
+export class CompileFailed extends IrisError {
   constructor(path: string) {
     super(ExitCode.USAGE, `${path}: not compiled`);
   }
 }
 
 /** All stages of a filter file, without writing anything. Throws IrisError when the file cannot be read. */
-export function compilePath(path: string): Compilation {
+export function compilePath(path: string, instrument = false): Compilation {
   return compile(readSource(path), {
+    instrument,
     files: nodeHost(),
     templates: readTemplates(),
     version: packageVersion(),

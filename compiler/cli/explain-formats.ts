@@ -8,7 +8,8 @@ export function outlineText(stages: readonly Item[]): string {
   const add = (item: Item, depth: number): void => {
     const words =
       item.kind === 'test' && item.text !== 'else' && !item.text.startsWith('else ') ? `if ${item.text}` : item.text;
-    lines.push('  '.repeat(depth) + commentText(words.replace(/^else (?=.)/, 'else if ')));
+    const hits = item.hits === undefined ? '' : `  [${item.hits.toLocaleString('en')}]`;
+    lines.push('  '.repeat(depth) + commentText(words.replace(/^else (?=.)/, 'else if ')) + hits);
     for (const inner of item.items) add(inner, depth + 1);
   };
   for (const stage of stages) {

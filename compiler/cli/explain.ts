@@ -5,7 +5,7 @@ import { printError } from '../../runtime/cli/print-error.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import type { Compilation } from '../compile.ts';
 import { fullText } from '../plan/atom.ts';
-import { outlinePlan, unitName } from '../plan/outline.ts';
+import { outlinePlan, type RunFigures, unitName } from '../plan/outline.ts';
 import { ownersOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import { compilePath } from './compile.ts';
@@ -59,13 +59,13 @@ function explainPlan(name: string, plan: ProgramPlan, flags: Flags): string {
   return explainText(name, plan);
 }
 
-/** The text that `iris explain` prints without options. */
-export function explainText(name: string, plan: ProgramPlan): string {
+/** The text that `iris explain` prints without options; with the figures of a run what `iris run --explain` prints. */
+export function explainText(name: string, plan: ProgramPlan, figures?: RunFigures): string {
   const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
   const parsers = plan.parsers.length === 0 ? 'no parsers' : `parsers: ${plan.parsers.map((p) => p.name).join(', ')}`;
   const subscriptions = ownersOf(plan.program);
   const head = `${name}: ${count(subscriptions.length, 'subscription')}, ${count(plan.threads.length, 'thread')}, ${parsers}`;
-  return `${head}\n\n${outlineText(outlinePlan(plan))}`;
+  return `${head}\n\n${outlineText(outlinePlan(plan, figures))}`;
 }
 
 /** The result of one stage as text; undefined if the source did not get that far. */

@@ -1,20 +1,24 @@
 /** What all parts of the emitter share while one module is written. */
+import { FIRST_HIT } from '../../runtime/subscription/instruments.ts';
 import type { Level } from '../analysis/info.ts';
 import type { TypedSubscription } from '../language/typed.ts';
 import { patternText } from '../plan/atom.ts';
 import type { Family } from '../plan/families.ts';
 import { ownerOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
+import { numberProbes } from '../plan/probes.ts';
 import type { Thread } from '../plan/threads.ts';
 import { findInstances, type Instances } from './instances.ts';
 import { type ColumnCompiler, type Layout, layOut } from './layout.ts';
 import { LiveBits } from './live-bits.ts';
 import { Scope } from './scope.ts';
 import { camelCase, commentText, constantCase, pascalCase } from './text.ts';
+import type { Probe } from './trees.ts';
+import { lines } from './view.ts';
 
 /** Names that the templates and the functions of this folder use themselves. */
 const RESERVED =
-  'Actions Core EndReason Handlers Plan Session Subscription actionsOf address addr6 c clear core create error handlers hit live meta now onL4EndHshk onL4FirstPacket onL4Stream onL4Terminated onL7EndHdrs onL7OnDisc onPacket open p packetFilter plan ports proto reason session tracked update value view known made matched own RECORD_WORDS'.split(
+  'Actions Core EndReason Handlers Plan Session Subscription actionsOf address addr6 c clear core create error handlers hit hits instruments live meta now onL4EndHshk onL4FirstPacket onL4Stream onL4Terminated onL7EndHdrs onL7OnDisc onPacket open p packetFilter plan ports proto reason session tracked update value view known made matched own RECORD_WORDS'.split(
     ' ',
   );
 
@@ -46,11 +50,13 @@ export interface Context {
   readonly kept: ReadonlyMap<string, string>;
   /** Classes of users of which connections have instances. */
   readonly instances: ReadonlyMap<string, Instances>;
+  /** Only in modules that explain themselves. */
+  readonly probe: Probe | undefined;
   /** A name of the module, taken at the first call and the same at later ones. */
   claimed(wanted: string): string;
 }
 
-export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler): Context {
+export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler, instrument = false): Context {
   const extraWords = Math.max(0, Math.ceil(plan.threads.length / 32) - 1);
   const locals = [...plan.parsers.map((p) => p.name), ...['live', 'hit'].flatMap((n) => numbered(n, extraWords))];
   const scope = new Scope([...RESERVED, ...locals]);
@@ -86,8 +92,14 @@ export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler): 
     layout: layOut(plan, extraWords, scope, compileColumns),
     kept: new Map(kept),
     claimed,
+    probe: instrument ? probesOf(plan) : undefined,
   };
   return { ...draft, instances: findInstances(draft) };
+}
+
+function probesOf(plan: ProgramPlan): Probe {
+  const numbers = numberProbes(plan);
+  return (arm) => lines(`hits[${FIRST_HIT + (numbers.get(arm) ?? 0)}]++`);
 }
 
 function deliverNames(levels: readonly Level[], suffix: string, scope: Scope): ReadonlyMap<Level, string> {

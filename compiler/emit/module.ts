@@ -2,6 +2,7 @@
 import { ABI_VERSION } from '../../runtime/packet/layout.ts';
 import { ownersOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
+import { numberProbes } from '../plan/probes.ts';
 import { type Context, makeContext } from './context.ts';
 import { deliverFunctions, handlerLines, handlerViews } from './deliver.ts';
 import { familyLines } from './families.ts';
@@ -21,6 +22,8 @@ export interface EmitOptions {
   /** Name of the filter file, without folders; the module is called the same with `.ts` behind it. */
   readonly sourceName: string;
   readonly compileColumns: ColumnCompiler;
+  /** The module counts how often each predicate passes and what each stage lets go of. */
+  readonly instrument?: boolean;
 }
 
 /** Writes the module of a plan. The same plan, version and templates give the same text. */
@@ -28,7 +31,7 @@ export function emitModule(
   plan: ProgramPlan,
   options: EmitOptions,
 ): { readonly text: string; readonly view: ModuleView } {
-  const context = makeContext(plan, options.compileColumns);
+  const context = makeContext(plan, options.compileColumns, options.instrument);
   const render = createRenderer(options.templates);
   const draft = moduleView(context);
   const stamped = (hash: string): ModuleView => ({
@@ -72,6 +75,8 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
   add('onPacket', onPacket(context));
   if (functions.some((f) => f.head.includes(': Session')) || JSON.stringify(scope.helpers(true)).includes(': Session)'))
     scope.type(RUNTIME, 'Session');
+  const returned = `{ ${result.join(', ')} }`;
+  if (context.probe !== undefined) scope.value(RUNTIME, 'createInstruments');
   const handlers = [...handlerLines(context), ...familyLines(context)];
   const kept = [...keptLines(context), ...dataLines(context), ...instanceLines(context)];
   const columns = [
@@ -102,12 +107,17 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
     ].filter((group) => group.lines.length > 0),
     helpers: scope.helpers(false),
     parameters: `core: Core, ${handlers.length === 0 ? '_' : ''}handlers: Handlers = {}`,
-    setUp: scope.coreLines(),
+    setUp: [...scope.coreLines(), ...instrumentLines(context)],
     instances: [...kept, ...handlers],
     made: scope.helpers(true),
     functions,
-    result: result.join(', '),
+    result: context.probe === undefined ? returned : `instruments.watch(${returned})`,
   };
+}
+
+function instrumentLines({ plan, probe }: Context): readonly string[] {
+  if (probe === undefined) return [];
+  return [`const instruments = createInstruments(core, ${numberProbes(plan).size})`, 'const { hits } = instruments'];
 }
 
 function importLines(names: readonly string[], module: string): readonly string[] {

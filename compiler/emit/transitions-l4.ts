@@ -20,7 +20,11 @@ export function packetFilter(context: Context): FunctionView {
   const { plan, scope } = context;
   const locals = new Locals('row', scope);
   const yes: NodeView[] = [lines('return true')];
-  const nodes = treeNodes(plan.packetFilter, { locals, world: plan.world, marks: () => yes }, NOTHING);
+  const nodes = treeNodes(
+    plan.packetFilter,
+    { locals, world: plan.world, probe: context.probe, marks: () => yes },
+    NOTHING,
+  );
   const always = plan.packetFilter.marks.length > 0;
   const patterns = plan.filterPatterns.map(patternText);
   const text = patterns.length === 0 ? 'nothing' : always ? 'every TCP and UDP packet' : patterns.join(' or ');
@@ -65,7 +69,7 @@ export function onL4FirstPacket(context: Context, updates: readonly NodeView[]):
   const user = (literal: Literal): Condition => {
     return userCondition(literal, literal.atom.when === 'packet' ? 'Packet' : 'L4FirstPacket', ['c', 'p'], context);
   };
-  const tree = treeNodes(plan.first, { locals, world: plan.world, marks, user }, NOTHING);
+  const tree = treeNodes(plan.first, { locals, world: plan.world, probe: context.probe, marks, user }, NOTHING);
   const flags = [...now].sort(([a], [b]) => a.index - b.index);
   const deliveries = flags.flatMap(([subscriber, { name, told }]) => {
     const call = deliverCall(subscriber, 'L4FirstPacket', context, { text: name });
@@ -129,7 +133,11 @@ export function onPacket(context: Context): FunctionView | undefined {
     return { doc: ['Every frame.'], ...signed('onPacket', ['p'], 'void', [lines(call)]) };
   }
   const user = (literal: Literal): Condition => userCondition(literal, 'Packet', ['p'], context);
-  const tree = treeNodes(plan.packet, { locals, world: { ...plan.world, connections: false }, marks, user }, NOTHING);
+  const tree = treeNodes(
+    plan.packet,
+    { locals, world: { ...plan.world, connections: false }, probe: context.probe, marks, user },
+    NOTHING,
+  );
   const inOrder = [...flags].sort(([a], [b]) => a.index - b.index);
   const deliveries = inOrder.map(([subscriber, { name, told }]) => {
     const call = deliverCall(subscriber, 'Packet', context, { text: name });
@@ -197,6 +205,7 @@ export function streamFunction(
     {
       locals,
       world: plan.world,
+      probe: context.probe,
       marks: (marks) => [lines(...live.set('hit', threadsOf(marks)))],
       guard: (marks) => live.any('live', threadsOf(marks)),
       user: (literal) => userCondition(literal, 'Packet', ['c', 'p'], context),

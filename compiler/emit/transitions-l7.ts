@@ -108,6 +108,7 @@ function sessionNodes(plan: Context['plan']['sessions'][number], context: Contex
     {
       locals,
       world: context.plan.world,
+      probe: context.probe,
       marks: (marks) => [lines(...live.set('hit', threadsOf(marks)))],
       guard: (marks) => live.any('live', threadsOf(marks)),
       user: (literal) => userCondition(literal, 'L7EndHdrs', ['c', 'session'], context),

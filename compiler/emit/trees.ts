@@ -2,10 +2,13 @@
 import type { FieldPredicate } from '../language/typed.ts';
 import { fieldKey, type Literal, negate, type Pattern, patternText } from '../plan/atom.ts';
 import { presenceOf, type World } from '../plan/presence.ts';
-import { type Chain, isEmptyNode, marksBelow, type TreeNode } from '../plan/tree.ts';
+import { type Arm, type Chain, isEmptyNode, marksBelow, type TreeNode } from '../plan/tree.ts';
 import { type Condition, conditionOf, type Locals, rangeNumber } from './tests.ts';
 import { commentText } from './text.ts';
 import { type ArmView, type CaseView, type NodeView, when } from './view.ts';
+
+/** The statement that counts an arm. */
+export type Probe = (arm: Arm) => NodeView;
 
 export interface TreeCode {
   readonly locals: Locals;
@@ -14,6 +17,8 @@ export interface TreeCode {
   readonly marks: (marks: readonly number[]) => readonly NodeView[];
   /** A condition to test before an arm below which these marks are; undefined when it is known to hold. */
   readonly guard?: (marks: readonly number[]) => string | undefined;
+  /** Counts that an arm was taken, in modules that explain themselves. */
+  readonly probe?: Probe | undefined;
   /** The call of a user's filter. */
   readonly user?: (literal: Literal) => Condition;
 }
@@ -62,10 +67,15 @@ function straight(chain: Chain): { readonly tests: readonly Literal[]; readonly 
 /** More tests than this in one condition are hard to read. */
 const STRAIGHT = 3;
 
+const probed = (arm: Arm, { probe }: TreeCode): readonly NodeView[] => (probe === undefined ? [] : [probe(arm)]);
+
 function addArms(chain: Chain, code: TreeCode, path: Pattern, arms: ArmView[]): void {
-  const single = straight(chain);
-  const branches = single === undefined ? chain.arms.map((a) => ({ tests: [a.test], node: a.node })) : [single];
-  for (const { tests, node } of branches) {
+  const single = code.probe === undefined ? straight(chain) : undefined;
+  const branches =
+    single === undefined
+      ? chain.arms.map((arm) => ({ tests: [arm.test], node: arm.node, counted: probed(arm, code) }))
+      : [{ ...single, counted: [] }];
+  for (const { tests, node, counted } of branches) {
     const below = marksBelow(node);
     const guard = hasElse(chain) ? undefined : code.guard?.(below);
     const conditions = guard === undefined ? [] : [guard];
@@ -76,7 +86,7 @@ function addArms(chain: Chain, code: TreeCode, path: Pattern, arms: ArmView[]): 
     }
     const head = `${arms.length === 0 ? '' : '} else '}if (${conditions.join(' && ')}) {${remark(tests)}`;
     const inner = guard === undefined ? code : { ...code, guard: narrower(code.guard, below) };
-    arms.push({ head, nodes: treeNodes(node, inner, inside) });
+    arms.push({ head, nodes: [...counted, ...treeNodes(node, inner, inside)] });
   }
   const { otherwise } = chain;
   if (otherwise === undefined || isEmptyNode(otherwise)) return;
@@ -144,8 +154,9 @@ function rangesSwitch(chain: Chain, code: TreeCode, path: Pattern): NodeView | u
   const tests = chain.arms.flatMap(({ test }) => (test.atom.predicate.kind === 'field' ? [test.atom.predicate] : []));
   const value = rangeNumber(field, tests, code.locals);
   if (value === undefined) return undefined;
-  const cases = chain.arms.map(({ test, node }, i): CaseView => {
-    return { labels: [`case ${i + 1}:${remark([test])}`], nodes: treeNodes(node, code, [...path, test]) };
+  const cases = chain.arms.map((arm, i): CaseView => {
+    const nodes = [...probed(arm, code), ...treeNodes(arm.node, code, [...path, arm.test])];
+    return { labels: [`case ${i + 1}:${remark([arm.test])}`], nodes };
   });
   return { template: 'choice', value, cases, otherwise: otherwiseNodes(chain, code, path) };
 }
@@ -157,7 +168,8 @@ function constantsSwitch(chain: Chain, code: TreeCode, path: Pattern): NodeView 
   if (field === undefined) return undefined;
   const cases: CaseView[] = [];
   let value = '';
-  for (const { test, node } of chain.arms) {
+  for (const arm of chain.arms) {
+    const { test, node } = arm;
     const { predicate } = test.atom;
     if (predicate.kind !== 'field') return undefined;
     if (predicate.test.kind !== 'ranges' || predicate.field.type === 'ipv6') return undefined;
@@ -180,7 +192,7 @@ function constantsSwitch(chain: Chain, code: TreeCode, path: Pattern): NodeView 
     const last = labels.pop() ?? '';
     cases.push({
       labels: [...labels, `${last}${remark([test])}`],
-      nodes: treeNodes(node, code, [...path, test]),
+      nodes: [...probed(arm, code), ...treeNodes(node, code, [...path, test])],
     });
   }
   const otherwise = otherwiseNodes(chain, code, path);

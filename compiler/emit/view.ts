@@ -56,7 +56,7 @@ export interface ModuleView {
   /** Flyweights, arrays and handlers. */
   readonly instances: readonly string[];
   readonly functions: readonly FunctionView[];
-  /** Members of what `create` returns. */
+  /** What `create` returns. */
   readonly result: string;
 }
 

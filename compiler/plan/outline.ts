@@ -3,26 +3,41 @@ import { fieldKey, literalText, patternText, pendingFilter } from './atom.ts';
 import { pendingFilters } from './data.ts';
 import { type ProgramPlan, subscriptionOfMark } from './plan.ts';
 import type { Step, Thread } from './threads.ts';
-import type { Chain, TreeNode } from './tree.ts';
+import type { Arm, Chain, TreeNode } from './tree.ts';
 
 export interface Item {
   readonly text: string;
   /** What kind of thing it is, for those who draw it. */
   readonly kind: 'stage' | 'test' | 'result' | 'note';
   readonly items: readonly Item[];
+  /** How often a test passed, in a run that counted. */
+  readonly hits?: number;
 }
 
-const item = (kind: Item['kind'], text: string, items: readonly Item[] = []): Item => ({ kind, text, items });
+/** What a run counted, for the outline of its plan. */
+export interface RunFigures {
+  hitsOf(arm: Arm): number;
+  /** By number of the application protocol, 0 for none of those asked for. */
+  found(protocol: number): number;
+  /** What a stage let go of, in words; undefined where there is nothing to say. Named as the function of the module. */
+  stage(name: string): string | undefined;
+}
+
+const item = (kind: Item['kind'], text: string, items: readonly Item[] = [], hits?: number): Item =>
+  hits === undefined ? { kind, text, items } : { kind, text, items, hits };
 
 /** The stages of a plan, from the packet filter to the end of a connection. */
-export function outlinePlan(plan: ProgramPlan): readonly Item[] {
+export function outlinePlan(plan: ProgramPlan, figures?: RunFigures): readonly Item[] {
   const nameOf = (index: number): string => unitName(plan, index);
   const names = threadNames(plan);
   const label = (thread: Thread): string => names.get(thread) ?? '';
   const stages: Item[] = [];
-  const add = (title: string, items: readonly Item[]): void => {
-    if (items.length > 0) stages.push(item('stage', title, items));
+  const add = (title: string, items: readonly Item[], stage?: string): void => {
+    const said = stage === undefined ? undefined : figures?.stage(stage);
+    const notes = said === undefined ? [] : [item('note', said)];
+    if (items.length + notes.length > 0) stages.push(item('stage', title, [...notes, ...items]));
   };
+  const tree = (node: TreeNode, marks: MarkItems): readonly Item[] => treeItems(node, marks, figures);
 
   if (plan.packet !== undefined) {
     add(
@@ -40,6 +55,7 @@ export function outlinePlan(plan: ProgramPlan): readonly Item[] {
       always
         ? [item('result', 'let in every TCP and UDP packet')]
         : tree(plan.packetFilter, () => [item('result', 'let in')]),
+      'packetFilter',
     );
   }
   add(
@@ -52,10 +68,11 @@ export function outlinePlan(plan: ProgramPlan): readonly Item[] {
         ...(delivered.length > 0 ? [item('result', `deliver ${unique(delivered)}`)] : []),
       ];
     }),
+    'onL4FirstPacket',
   );
   if (plan.handshake.delivered.length > 0) {
-    const { delivered } = plan.handshake;
-    add('L4EndHshk', [item('result', `deliver ${unique(delivered.map((t) => nameOf(t.subscription)))}`)]);
+    const names = unique(plan.handshake.delivered.map((t) => nameOf(t.subscription)));
+    add('L4EndHshk', [item('result', `deliver ${names}`)], 'onL4EndHshk');
   }
   for (const stream of plan.streams) {
     add(
@@ -64,13 +81,22 @@ export function outlinePlan(plan: ProgramPlan): readonly Item[] {
         const mine = stream.threads.filter((t) => marks.includes(t.id));
         return [item('result', `deliver ${unique(mine.map((t) => nameOf(t.subscription)))}`)];
       }),
+      stream.level === 'InL4Conn' ? 'update' : 'onL4Stream',
     );
   }
   add(
     'L7OnDisc',
     plan.discovery
-      .map(({ protocol, steps }) => item('test', protocol?.name ?? 'none of these', stepItems(steps, nameOf, label)))
+      .map(({ protocol, steps }) =>
+        item(
+          'test',
+          protocol?.name ?? 'none of these',
+          stepItems(steps, nameOf, label),
+          figures?.found(protocol?.number ?? 0),
+        ),
+      )
       .filter((d) => d.items.length > 0),
+    'onL7OnDisc',
   );
   for (const session of plan.sessions) {
     const items = tree(session.tree, (marks) => {
@@ -79,7 +105,9 @@ export function outlinePlan(plan: ProgramPlan): readonly Item[] {
     });
     const over = session.mismatches.filter((s) => s.next === undefined).map((s) => label(s.thread));
     const rest = over.length === 0 ? [] : [item('result', `then end ${over.join(', ')}: nothing more to parse for`)];
-    add(`L7EndHdrs: a ${session.protocol.name} session`, [...items, ...rest]);
+    // All protocols share one function, and its figures.
+    const stage = session === plan.sessions[0] ? 'onL7EndHdrs' : undefined;
+    add(`L7EndHdrs: a ${session.protocol.name} session`, [...items, ...rest], stage);
   }
   add(
     'L4Terminated',
@@ -151,16 +179,19 @@ export function threadNames(plan: ProgramPlan): ReadonlyMap<Thread, string> {
   return names;
 }
 
-function tree(node: TreeNode, marks: (marks: readonly number[]) => readonly Item[]): readonly Item[] {
+type MarkItems = (marks: readonly number[]) => readonly Item[];
+
+function treeItems(node: TreeNode, marks: MarkItems, figures: RunFigures | undefined): readonly Item[] {
   const own = node.marks.length === 0 ? [] : marks(node.marks);
-  return [...own, ...node.chains.flatMap((chain) => chainItems(chain, marks))];
+  return [...own, ...node.chains.flatMap((chain) => chainItems(chain, marks, figures))];
 }
 
-function chainItems(chain: Chain, marks: (marks: readonly number[]) => readonly Item[]): readonly Item[] {
-  const arms = chain.arms.map(({ test, node }, i) =>
-    item('test', `${i === 0 ? '' : 'else '}${literalText(test)}`, tree(node, marks)),
-  );
-  const otherwise = chain.otherwise === undefined ? [] : tree(chain.otherwise, marks);
+function chainItems(chain: Chain, marks: MarkItems, figures: RunFigures | undefined): readonly Item[] {
+  const arms = chain.arms.map((arm, i) => {
+    const text = `${i === 0 ? '' : 'else '}${literalText(arm.test)}`;
+    return item('test', text, treeItems(arm.node, marks, figures), figures?.hitsOf(arm));
+  });
+  const otherwise = chain.otherwise === undefined ? [] : treeItems(chain.otherwise, marks, figures);
   return otherwise.length === 0 ? arms : [...arms, item('test', 'else', otherwise)];
 }
 

@@ -15,6 +15,7 @@ interface Flags {
   readonly maxConnections?: number;
   readonly quiet: boolean;
   readonly json: boolean;
+  readonly explain: boolean;
 }
 
 const EXAMPLES = `
@@ -22,6 +23,7 @@ Examples:
   $ iris-run sni.iris.js --pcap trace.pcap                   one JSON line per delivery, a summary on stderr
   $ iris-run sni.iris.js --pcap trace.pcap --cores 4         the same lines, sooner
   $ iris-run sni.iris --pcap trace.pcap | head               compiles the filter first
+  $ iris-run sni.iris --pcap trace.pcap --explain            and tells what it decided how often
   $ tcpdump -i eth0 -w - | iris-run sni.iris.js --pcap -     from the standard input
   $ sudo iris-run sni.iris.js --config online.toml           on network ports, through DPDK
 
@@ -43,6 +45,7 @@ export function runCommand(name: 'run' | 'iris-run' = 'run'): Command {
     .option('--strict', 'stop at the first exception of user code', false)
     .option('--quiet', 'print no summary', false)
     .option('--json', 'write notes, figures and the summary as JSON lines on the standard error', false)
+    .option('--explain', 'a filter (.iris) only: print its decisions at the end, with how often each was taken', false)
     .showHelpAfterError('(--help shows what there is)')
     .addHelpText('after', EXAMPLES)
     .action(async (program: string, flags: Flags) => {
@@ -52,6 +55,16 @@ export function runCommand(name: 'run' | 'iris-run' = 'run'): Command {
 
 /** Runs `program` and returns the exit code; everything that goes wrong is printed. */
 async function run(program: string, flags: Flags): Promise<number> {
+  if (!flags.explain) return runProgram(program, flags);
+  try {
+    const { explainRun } = await import('../../compiler/cli/explain-run.ts');
+    return await explainRun(program, (module) => runProgram(module, flags));
+  } catch (error) {
+    return printError(error, flags.json);
+  }
+}
+
+async function runProgram(program: string, flags: Flags): Promise<number> {
   try {
     const config = flags.config === undefined ? defaultConfig() : readConfig(flags.config);
     const pcap = captureOf(config, flags);
