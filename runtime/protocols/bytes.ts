@@ -79,3 +79,11 @@ export function ipv6Text(bytes: Uint8Array, at: number): string {
       .join(':');
   return length > 1 ? `${hex(0, start)}::${hex(start + length, 8)}` : hex(0, 8);
 }
+
+/** The bytes from `start` to `end`, which must lie within `bytes`, as a string of a character each. */
+export function latin1Of(bytes: Uint8Array, start: number, end: number): string {
+  if (latin1Slice !== undefined) return latin1Slice.call(bytes, start, end);
+  let text = '';
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]);
+  return text;
+}

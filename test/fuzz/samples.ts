@@ -47,6 +47,18 @@ const TLS: readonly (readonly Flight[])[] = [
   ],
 ];
 
+const frame = (type: number, flags: number, stream: number, payload: tls.Bytes) =>
+  concat([0], u16be(payload.length), [type, flags], u16be(0, stream), payload);
+/** Header blocks: literals that go to the table, Huffman codes, an index into the table. */
+const ASK = Uint8Array.from(Buffer.from('828684418cf1e3c2e5f23a6ba0ab90f4ff400178017a', 'hex'));
+const ASK_AGAIN = Uint8Array.of(0x82, 0x86, 0x84, 0xbe, 0xbf);
+const preface = concat(text('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, [0, 3, 0, 0, 0, 9]));
+const answers = concat(
+  frame(1, 4, 1, [0x88, 0x5c, 1, 0x35]),
+  frame(0, 1, 1, text('hello')),
+  frame(1, 5, 3, [0x8d, 0xbe]),
+);
+
 const HTTP: readonly (readonly Flight[])[] = [
   [
     orig(concat(lines('GET /1 HTTP/1.1', 'Host: a.example', 'Cookie: b=c'), lines('HEAD /2 HTTP/1.1'))),
@@ -57,6 +69,17 @@ const HTTP: readonly (readonly Flight[])[] = [
     resp(concat(lines('HTTP/1.1 404 Not Found', 'Transfer-Encoding: chunked'), text('a\r\n0123456789\r\n0\r\n\r\n'))),
   ],
   [orig(lines('CONNECT a.example:443 HTTP/1.1')), resp(concat(lines('HTTP/1.1 200 OK'), text('SSH-2.0-x\r\n')))],
+  [
+    orig(
+      concat(preface, frame(1, 0, 1, ASK.subarray(0, 9)), frame(9, 4, 1, ASK.subarray(9)), frame(1, 5, 3, ASK_AGAIN)),
+    ),
+    resp(concat(frame(4, 0, 0, []), answers)),
+  ],
+  [
+    orig(lines('GET /up HTTP/1.1', 'Upgrade: h2c')),
+    resp(concat(lines('HTTP/1.1 101 Switching Protocols', 'Upgrade: h2c'), frame(4, 0, 0, []), answers)),
+    orig(concat(preface, frame(1, 5, 3, ASK))),
+  ],
   [orig(lines('GET /chat HTTP/1.1', 'Upgrade: websocket')), resp(lines('HTTP/1.1 101 Switching Protocols'))],
 ];
 

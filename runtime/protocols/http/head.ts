@@ -106,11 +106,14 @@ export const enum HeadKind {
   NONE = 0,
   REQUEST = 1,
   RESPONSE = 2,
+  /** The start of a client's preface of HTTP/2 (RFC 9113 section 3.4). */
+  HTTP2 = 3,
 }
 
 export function headKind(bytes: Uint8Array, at: number, end: number): HeadKind {
   const lf = lineEnd(bytes, at, end);
   if (isStatusLine(bytes, at, contentEnd(bytes, at, lf))) return HeadKind.RESPONSE;
+  if (standsAt(bytes, at, end, 'pri * http/2.0\r\n\r\n')) return HeadKind.HTTP2;
   return isRequestLine(bytes, at, lf) ? HeadKind.REQUEST : HeadKind.NONE;
 }
 
@@ -129,7 +132,8 @@ export function hasMethod(bytes: Uint8Array, at: number, end: number, method: st
 export function startLineParts(head: Uint8Array): readonly [start: number, end: number][] {
   const stop = contentEnd(head, 0, lineEnd(head, 0, head.length));
   const first = head.indexOf(SPACE);
-  if (head[4] === 0x2f && isVersion(head, 0, stop)) {
+  // No method is eight characters long with a slash in it, as `HTTP/1.1` and `HTTP/2.0` are.
+  if (head[4] === 0x2f && first === 8) {
     const second = first + 4;
     return [
       [0, first],
@@ -168,6 +172,13 @@ export function headerAt(head: Uint8Array, name: string): readonly [start: numbe
     at = lf + 1;
   }
   return undefined;
+}
+
+/** Whether the first header of a name (in lower case) within a head has this value (in lower case), in any case. */
+export function headerIs(bytes: Uint8Array, start: number, end: number, name: string, value: string): boolean {
+  const head = bytes.subarray(start, end);
+  const place = headerAt(head, name);
+  return place !== undefined && place[1] - place[0] === value.length && standsAt(head, place[0], place[1], value);
 }
 
 /** The digits from `start` to `end` as a number; -1 if there is anything else, or more than a double can hold. */

@@ -1,79 +1,25 @@
 /**
- * Parses HTTP/1.x into one `HttpTransaction` per request: with its response when the head of that has come, without when
- * the connection ends. Heads are kept, bodies are skipped by length or by chunk; requests may be pipelined. After CONNECT and
+ * Parses HTTP into one `HttpTransaction` per request: with its response when the head of that has come, without when
+ * the connection ends. A connection that begins with the preface of HTTP/2, or is upgraded to it, goes on in http2.ts. Heads are kept, bodies are skipped by length or by chunk; requests may be pipelined. After CONNECT and
  * Upgrade the connection is another protocol's.
  * Hot.
  */
 import { keep } from '../bytes.ts';
 import { Parse, type ParserFactory, Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
-import { Body, type BodyKind, bodyOf, HeadKind, hasMethod, headKind, lineEnd, probeHttp, statusOf } from './head.ts';
+import { Direction, enterBody, NO_BODY, readSize, State, skipBody, skipLine, skipTrailer } from './direction.ts';
+import { bodyOf, HeadKind, hasMethod, headerIs, headKind, lineEnd, probeHttp, statusOf } from './head.ts';
+import { Http2, PREFACE } from './http2.ts';
 import { HttpTransaction } from './transaction.ts';
 
 /** Longest head, in bytes. */
 const HEAD_MAX = 65536;
 /** Most bytes of requests that wait for a response; the oldest of more is delivered without. */
 const WAITING_MAX = 131072;
-/** First size of the buffer of a head that comes in pieces. */
-const FIRST_BUFFER = 1024;
-
-const enum State {
-  /** In the head, or before it. */
-  HEAD = 0,
-  /** In a body, or a chunk, of which `left` bytes are still to come. */
-  BODY = 1,
-  /** In the line that says how long the next chunk is. */
-  CHUNK_SIZE = 2,
-  /** In the line end behind a chunk. */
-  CHUNK_END = 3,
-  /** In the lines behind the last chunk. */
-  TRAILER = 4,
-  /** In a body that ends with the connection. */
-  UNTIL_CLOSE = 5,
-  /** Behind a hole: a start line at the start of a piece is waited for. */
-  ASTRAY = 6,
-  /** No HTTP: not listened to any more. */
-  LOST = 7,
-}
-
-class Direction {
-  state: State = State.HEAD;
-  /** The head, where it comes in pieces. */
-  head = new Uint8Array(FIRST_BUFFER);
-  filled = 0;
-  /** Bytes of the current line so far, a CR at its end not counted. */
-  line = 0;
-  /** Bytes still to come; a double, for bodies may be long. */
-  left = -0;
-  /** The body comes in chunks. */
-  chunked = false;
-  /** Of a chunk's size: digits are over. */
-  sized = false;
-
-  reset(): void {
-    this.state = State.HEAD;
-    if (this.head.length > FIRST_BUFFER) this.head = new Uint8Array(FIRST_BUFFER);
-    this.filled = 0;
-    this.line = 0;
-    this.left = -0;
-    this.chunked = false;
-    this.sized = false;
-  }
-
-  append(bytes: Uint8Array, at: number, next: number): void {
-    const filled = this.filled + next - at;
-    if (filled > this.head.length) {
-      const larger = new Uint8Array(Math.max(filled, 2 * this.head.length));
-      larger.set(this.head.subarray(0, this.filled));
-      this.head = larger;
-    }
-    this.head.set(bytes.subarray(at, next), this.filled);
-    this.filled = filled;
-  }
-}
-
 class HttpParser implements SessionParser {
   private readonly orig = new Direction();
   private readonly resp = new Direction();
+  /** Undefined until it is needed first. */
+  private http2: Http2 | undefined = undefined;
   /** Who sends requests. */
   private client: Direction | undefined = undefined;
   /** Heads of requests without a response yet, oldest first, and their bytes together. */
@@ -94,6 +40,7 @@ class HttpParser implements SessionParser {
 
   probe(_fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Probe {
     const said = probeHttp(bytes, offset, length);
+    if (said === Probe.NO) return probeHttp2(bytes, offset, length);
     return said === Probe.YES && hasMethod(bytes, offset, offset + length, 'CONNECT') ? Probe.TUNNEL : said;
   }
 
@@ -105,7 +52,17 @@ class HttpParser implements SessionParser {
     let at = offset;
     while (at < end && !this.done) {
       switch (direction.state) {
+        case State.FRAMES:
+          this.framesOf().parse(direction === this.client, bytes, at, end);
+          at = end;
+          break;
         case State.HEAD:
+          // No head begins with a 0, but every server's frames.
+          if (bytes[at] === 0 && direction.filled === 0) {
+            this.client ??= fromOrig ? this.resp : this.orig;
+            direction.state = direction === this.client ? State.LOST : State.FRAMES;
+            break;
+          }
           at = this.readHead(direction, bytes, at, end);
           break;
         case State.BODY:
@@ -134,7 +91,8 @@ class HttpParser implements SessionParser {
 
   gap(fromOrig: boolean, missed: number): Parse {
     const direction = fromOrig ? this.orig : this.resp;
-    if (direction.state === State.BODY && direction.left >= missed) skipBody(direction, 0, missed);
+    if (direction.state === State.FRAMES) this.framesOf().gap(direction === this.client, missed);
+    else if (direction.state === State.BODY && direction.left >= missed) skipBody(direction, 0, missed);
     else if (direction.state < State.UNTIL_CLOSE) {
       // Which response belongs to which request cannot be told any more.
       while (this.waiting.length > 0) this.deliver(undefined);
@@ -150,6 +108,7 @@ class HttpParser implements SessionParser {
   end(): void {
     this.deliverEarly();
     while (this.waiting.length > 0) this.deliver(undefined);
+    this.http2?.end();
   }
   take(): HttpTransaction | null {
     return this.ready.shift() ?? null;
@@ -158,6 +117,7 @@ class HttpParser implements SessionParser {
   reset(): void {
     this.orig.reset();
     this.resp.reset();
+    this.http2?.reset();
     this.client = undefined;
     this.waiting.length = 0;
     this.waitingBytes = 0;
@@ -171,7 +131,9 @@ class HttpParser implements SessionParser {
   }
 
   private said(): Parse {
-    if (!this.done && this.orig.state === State.LOST && this.resp.state === State.LOST) this.done = true;
+    const { orig, resp, http2 } = this;
+    if (orig.state === State.LOST && resp.state === State.LOST) this.done = true;
+    if (http2?.lost) this.done = true;
     if (!this.done) return this.ready.length > 0 ? Parse.READY : Parse.MORE;
     this.end();
     return this.switched ? Parse.SWITCH : Parse.STOP;
@@ -184,6 +146,7 @@ class HttpParser implements SessionParser {
     if (direction.filled === 0) {
       while (at < end && (bytes[at] === 10 || bytes[at] === 13)) at++;
       direction.line = 0;
+      if (at < end && bytes[at] === 0) return at;
     }
     const start = at;
     while (at < end) {
@@ -211,8 +174,14 @@ class HttpParser implements SessionParser {
 
   private onHead(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     const kind = headKind(bytes, start, end);
+    if (kind === HeadKind.HTTP2 && (this.client ?? direction) === direction) {
+      this.client = direction;
+      direction.state = State.FRAMES;
+      this.framesOf().begin();
+      return;
+    }
     const sender = kind === HeadKind.REQUEST ? direction : direction === this.orig ? this.resp : this.orig;
-    if (kind === HeadKind.NONE || (this.client !== undefined && this.client !== sender)) {
+    if (kind === HeadKind.NONE || kind === HeadKind.HTTP2 || (this.client !== undefined && this.client !== sender)) {
       direction.state = State.LOST;
       return;
     }
@@ -245,6 +214,13 @@ class HttpParser implements SessionParser {
       return;
     }
     const request = this.given > 0 ? undefined : this.waiting[0];
+    if (status === 101 && request !== undefined && headerIs(bytes, start, end, 'upgrade', 'h2c')) {
+      this.waiting.shift();
+      this.waitingBytes -= request.length;
+      this.framesOf().upgraded(request);
+      enterBody(direction, NO_BODY);
+      return;
+    }
     const to = (method: string) => request !== undefined && hasMethod(request, 0, request.length, method);
     const head = keep(bytes, start, end - start);
     if (request !== undefined) this.deliver(head);
@@ -269,87 +245,28 @@ class HttpParser implements SessionParser {
     this.ready.push(new HttpTransaction(request, response));
   }
 
+  private framesOf(): Http2 {
+    this.http2 ??= new Http2((transaction) => this.ready.push(transaction));
+    return this.http2;
+  }
+
   private deliverEarly(): void {
     if (this.early !== undefined) this.ready.push(new HttpTransaction(undefined, this.early));
     this.early = undefined;
   }
 }
 
-const NO_BODY: BodyKind = { kind: Body.NONE, length: 0 };
-
-function enterBody(direction: Direction, body: BodyKind): void {
-  direction.line = 0;
-  direction.chunked = body.kind === Body.CHUNKED;
-  direction.left = body.length;
-  direction.sized = false;
-  switch (body.kind) {
-    case Body.NONE:
-      direction.state = State.HEAD;
-      break;
-    case Body.LENGTH:
-      direction.state = State.BODY;
-      break;
-    case Body.CHUNKED:
-      direction.state = State.CHUNK_SIZE;
-      break;
-    default:
-      direction.state = State.UNTIL_CLOSE;
+/** Whether a client starts with the preface of HTTP/2; a server that starts with SETTINGS may be one of it. */
+function probeHttp2(bytes: Uint8Array, offset: number, length: number): Probe {
+  let same = 0;
+  while (same < length && same < PREFACE.length && bytes[offset + same] === PREFACE.charCodeAt(same)) same++;
+  if (same === PREFACE.length) return Probe.YES;
+  if (same === length) return Probe.MAYBE;
+  for (let i = 0; i < Math.min(length, 9); i++) {
+    // Less than 256 bytes long, of type 4, without flags, of stream 0.
+    if (i !== 2 && bytes[offset + i] !== (i === 3 ? 4 : 0)) return Probe.NO;
   }
-}
-
-function skipBody(direction: Direction, at: number, end: number): number {
-  const next = Math.min(end, at + direction.left);
-  direction.left -= next - at;
-  if (direction.left === 0) direction.state = direction.chunked ? State.CHUNK_END : State.HEAD;
-  return next;
-}
-
-/** Takes the line before a chunk: its size in hex, and extensions that nobody needs (RFC 9112 section 7.1). */
-function readSize(direction: Direction, bytes: Uint8Array, from: number, end: number): number {
-  for (let at = from; at < end; at++) {
-    const byte = bytes[at];
-    if (byte === 10) {
-      // `line` counts the digits: there has to be one.
-      if (direction.line === 0) direction.state = State.LOST;
-      else direction.state = direction.left > 0 ? State.BODY : State.TRAILER;
-      direction.line = 0;
-      direction.sized = false;
-      return at + 1;
-    }
-    const digit = direction.sized ? -1 : hexDigit(byte);
-    if (digit < 0) direction.sized = true;
-    else if (++direction.line > 12) {
-      direction.state = State.LOST;
-      return end;
-    } else direction.left = direction.left * 16 + digit;
-  }
-  return end;
-}
-
-function hexDigit(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const lower = byte | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
-}
-
-function skipLine(direction: Direction, bytes: Uint8Array, at: number, end: number, then: State): number {
-  const lf = lineEnd(bytes, at, end);
-  if (lf < end) direction.state = then;
-  return Math.min(lf + 1, end);
-}
-
-/** Skips lines up to and including an empty one. */
-function skipTrailer(direction: Direction, bytes: Uint8Array, from: number, end: number): number {
-  for (let at = from; at < end; at++) {
-    if (bytes[at] === 10) {
-      if (direction.line === 0) {
-        direction.state = State.HEAD;
-        return at + 1;
-      }
-      direction.line = 0;
-    } else if (bytes[at] !== 13) direction.line++;
-  }
-  return end;
+  return Probe.MAYBE;
 }
 
 export const HTTP_PARSER: ParserFactory = {

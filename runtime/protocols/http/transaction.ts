@@ -7,7 +7,7 @@ import { HTTP } from './fields.ts';
 import { decimal, headerAt, startLineParts, statusOf } from './head.ts';
 
 /**
- * One HTTP/1.x request and the response to it; one of the two may be missing. Its properties are the fields of the catalog in
+ * One HTTP request and the response to it; one of the two may be missing. Its properties are the fields of the catalog in
  * camelCase, read from the heads when asked for; a header that is not there is undefined.
  */
 @datatype({ kind: 'session', protocol: 'http' })

@@ -228,7 +228,7 @@ test('probing', () => {
     assert.is(probe(start), Probe.YES, start);
   }
   for (const start of [
-    'PRI * HTTP/2.0\r\n\r\n',
+    'PRI * HTTP/2.0\r\nHost: a\r\n',
     'OPTIONS rtsp://a RTSP/1.0\r\n',
     'INVITE sip:a SIP/2.0\r\n',
     'HTTP/2.0 200 OK',
