@@ -13,7 +13,7 @@ import { Parse, type ParserFactory, type Probe, ProtocolNumber, type SessionPars
 import { AlertState, Before, Direction } from './direction.ts';
 import { TlsHandshake } from './handshake.ts';
 import { fromSsl2Hello, isClientHello, isRetry, isServerHello, ServerHello } from './hello.ts';
-import { Content, Message, probeTls, RECORD_MAX, SSL2_MAX } from './records.ts';
+import { Content, isKnownMessage, Message, probeTls, RECORD_MAX, SSL2_MAX } from './records.ts';
 import { HELLO_START, probeUpgrade } from './upgrade.ts';
 
 /** Most bytes of handshake messages that are kept of one connection, both directions together. */
@@ -21,11 +21,6 @@ const KEPT_MAX = 65536;
 /** A handshake that has not come to its end by this many bytes of one direction is delivered as it is. */
 const READ_MAX = 131072;
 const TLS_1_2 = 0x0303;
-
-/** Message types up to 25 that IANA's "TLS HandshakeType" registry knows, a bit each; it has two more. */
-const KNOWN_MESSAGES = 0b11_1111_0001_1111_1001_0111_1111;
-const NEXT_PROTOCOL = 67;
-const MESSAGE_HASH = 254;
 
 const FATAL = 2;
 const CLOSE_NOTIFY = 0;
@@ -251,8 +246,7 @@ class TlsParser implements SessionParser {
   }
 
   private openMessage(direction: Direction, type: number, length: number): void {
-    const known = type < 26 ? (KNOWN_MESSAGES >> type) & 1 : type === NEXT_PROTOCOL || type === MESSAGE_HASH;
-    if (!known && type !== Message.SSL2_CLIENT_HELLO) {
+    if (!isKnownMessage(type) && type !== Message.SSL2_CLIENT_HELLO) {
       direction.lost = true;
       return;
     }
@@ -325,6 +319,8 @@ class TlsParser implements SessionParser {
       default:
         break;
     }
+    // At once, so that it does not matter what else the piece holds.
+    this.settle();
   }
 
   private onClientHello(direction: Direction, bytes: Uint8Array | undefined, offset: number, own: boolean): void {
@@ -384,6 +380,7 @@ class TlsParser implements SessionParser {
       if (this.version !== 0) this.certificateDue = false;
     } else if (this.version !== 0) this.serverDone = true;
     else direction.lost = true;
+    this.settle();
   }
 
   private onAlert(direction: Direction, level: number, description: number): void {

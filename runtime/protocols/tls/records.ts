@@ -57,3 +57,12 @@ function probeSsl2(bytes: Uint8Array, offset: number, length: number): Probe {
   if (version !== SSL_2 && (version < SSL_3 || version > TLS_1_3)) return Probe.NO;
   return id <= 32 && challenge >= 16 && challenge <= 32 ? Probe.YES : Probe.NO;
 }
+
+/** Message types up to 25 that IANA's "TLS HandshakeType" registry knows, a bit each; it has two more. */
+const KNOWN_MESSAGES = 0b11_1111_0001_1111_1001_0111_1111;
+const NEXT_PROTOCOL = 67;
+const MESSAGE_HASH = 254;
+
+export function isKnownMessage(type: number): boolean {
+  return type < 26 ? ((KNOWN_MESSAGES >> type) & 1) !== 0 : type === NEXT_PROTOCOL || type === MESSAGE_HASH;
+}
