@@ -21,6 +21,7 @@ import { parsersFor } from '../protocols/registry.ts';
 import { type CaptureSource, openCapture } from '../source/capture.ts';
 import type { PacketSource } from '../source/contract.ts';
 import { Counter } from '../stats/counters.ts';
+import { countedMetrics } from '../stats/metrics.ts';
 import { type LoadedApp, loadApp } from './load-app.ts';
 import { printError } from './print-error.ts';
 import { listenForStop, SIGNAL_EXIT_CODES } from './stop.ts';
@@ -103,6 +104,7 @@ export async function runOffline(
         counters: core.counters,
         delivered,
         userErrors: errors.counts,
+        metrics: new Map(countedMetrics()),
         lost: capture.stats.lost,
         ...stoppedBy(stop.signal, sink),
       }),
@@ -168,6 +170,7 @@ async function runShards(
         counters: shards.counters(),
         delivered: addedUp(results.map(({ delivered }) => delivered)),
         userErrors: addedUp(results.map(({ userErrors }) => userErrors)),
+        metrics: addedUp(results.map(({ metrics }) => metrics)),
         lost: {},
         ...stoppedBy(stop.signal, sink),
       }),

@@ -13,6 +13,8 @@ export interface RunSummary {
   readonly delivered: ReadonlyMap<string, number>;
   /** Exceptions of user code, by subscription. */
   readonly userErrors: ReadonlyMap<string, number>;
+  /** Counters of user code, by name and labels. */
+  readonly metrics?: ReadonlyMap<string, number>;
   /** Packets of flows that are not in the sample. */
   readonly sampledOut?: number;
   /** Packets lost before they reached us, by the name of the counter. */
@@ -89,6 +91,8 @@ export function summaryText(run: RunSummary): string {
   if (named.l7_sessions > 0) rows.push(['sessions', whole(named.l7_sessions)]);
   const lines = list([...run.delivered]);
   rows.push(['lines', lines === '' ? '0' : lines]);
+  const metrics = list([...(run.metrics ?? [])]);
+  if (metrics !== '') rows.push(['metrics', metrics]);
   const errors = list([...run.userErrors]);
   if (errors !== '') rows.push(['user errors', errors]);
   for (const [name, words] of REFUSED) if (named[name] > 0) rows.push(['given up', `${whole(named[name])} ${words}`]);
@@ -110,6 +114,7 @@ export function summaryJson(run: RunSummary, more: Readonly<Record<string, unkno
     counters: Object.fromEntries(Object.entries(namedCounters(counters)).filter(([, count]) => count !== 0)),
     delivered: Object.fromEntries(delivered),
     ...(run.sampledOut === undefined ? {} : { sampled_out: run.sampledOut }),
+    ...(run.metrics === undefined || run.metrics.size === 0 ? {} : { metrics: Object.fromEntries(run.metrics) }),
     user_errors: Object.fromEntries(userErrors),
     lost,
     ...more,

@@ -46,6 +46,8 @@ export interface WorkerResult {
   readonly lost: Readonly<Record<string, number>>;
   readonly delivered: readonly (readonly [subscription: string, lines: number])[];
   readonly userErrors: readonly (readonly [subscription: string, errors: number])[];
+  /** Counters of user code. */
+  readonly metrics: readonly (readonly [metric: string, value: number])[];
 }
 
 /** A fault that ends the run; `exitCode` is absent for a fault of ours. */

@@ -84,6 +84,7 @@ function summaryOf({ workers, ports, seconds, stopped }: OnlineOutcome): RunSumm
     sampledOut: sum(workers.map(({ live }) => live[Live.SAMPLED_OUT] ?? 0)),
     delivered: added(results.flatMap(({ delivered }) => delivered)),
     userErrors: added(results.flatMap(({ userErrors }) => userErrors)),
+    metrics: added(results.flatMap(({ metrics }) => metrics)),
     lost: Object.fromEntries(added(lost.flatMap((counts) => Object.entries(counts)))),
     ...(stopped === undefined ? {} : { stopped }),
   };

@@ -18,6 +18,7 @@ import { parsersFor } from '../protocols/registry.ts';
 import { openCapture } from '../source/capture.ts';
 import { openSharedWindow, type SharedFile } from '../source/shared-window.ts';
 import { createCounters } from '../stats/counters.ts';
+import { countedMetrics } from '../stats/metrics.ts';
 import { Control, faultOf, Phase, type WorkerFault, type WorkerResult } from './messages.ts';
 import { rxLoop } from './rx-loop.ts';
 
@@ -98,7 +99,14 @@ async function work(task: ShardTask, send: (message: ShardMessage) => void): Pro
   }
   batcher.flush();
   const { packets, bytes, lost } = capture.stats;
-  const result = { packets, bytes, lost, delivered: [...emitter.delivered], userErrors: [...userErrors.counts] };
+  const result = {
+    packets,
+    bytes,
+    lost,
+    delivered: [...emitter.delivered],
+    userErrors: [...userErrors.counts],
+    metrics: countedMetrics(),
+  };
   send({ kind: 'done', result, fault });
 }
 
@@ -108,7 +116,7 @@ if (parent !== null) {
   try {
     await work(workerData as ShardTask, send);
   } catch (error) {
-    const result = { packets: 0, bytes: 0, lost: {}, delivered: [], userErrors: [] };
+    const result = { packets: 0, bytes: 0, lost: {}, delivered: [], userErrors: [], metrics: [] };
     send({ kind: 'done', result, fault: faultOf(error) });
   }
   parent.close();

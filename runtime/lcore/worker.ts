@@ -16,7 +16,7 @@ import { loadDpdk } from '../source/dpdk.ts';
 import { attachMemory, openDpdkPort } from '../source/dpdk-port.ts';
 import { createCounters } from '../stats/counters.ts';
 import { createLivePublisher } from '../stats/live.ts';
-import { shareMetrics } from '../stats/metrics.ts';
+import { countedMetrics, shareMetrics } from '../stats/metrics.ts';
 import { Control, faultOf, Phase, type WorkerMessage, type WorkerResult, type WorkerTask } from './messages.ts';
 import { createOutbox } from './outbox.ts';
 import { createQueueSource } from './queue-source.ts';
@@ -84,7 +84,14 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
     publish();
   }
   const { packets, bytes, lost } = source.stats;
-  return { packets, bytes, lost, delivered: [...emitter.delivered], userErrors: [...userErrors.counts] };
+  return {
+    packets,
+    bytes,
+    lost,
+    delivered: [...emitter.delivered],
+    userErrors: [...userErrors.counts],
+    metrics: countedMetrics(),
+  };
 }
 
 /** A sink core: what it takes is counted and dropped. */
@@ -112,7 +119,7 @@ async function drain(
     publish();
   }
   const { packets, bytes, lost } = port.stats;
-  return { packets, bytes, lost, delivered: [], userErrors: [] };
+  return { packets, bytes, lost, delivered: [], userErrors: [], metrics: [] };
 }
 
 const parent = parentPort;

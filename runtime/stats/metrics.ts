@@ -127,6 +127,17 @@ function labelKey(labels: Readonly<Record<string, string>>): string {
   return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** What the calling thread's counters came to, by name and labels: for the end of a run. */
+export function countedMetrics(): (readonly [metric: string, value: number])[] {
+  const { metrics, values } = registry();
+  return metrics
+    .filter(({ type }) => type === 'counter')
+    .map(({ name, labels, slot }) => {
+      const list = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
+      return [list.length === 0 ? name : `${name}{${list.join(',')}}`, values[slot] ?? 0] as const;
+    });
+}
+
 /** The calling thread's metrics, for the main thread: `tell` gets those that are there and each that comes. */
 export function shareMetrics(tell: (metric: MetricInfo, values: SharedArrayBuffer) => void): void {
   const own = registry();

@@ -131,6 +131,24 @@ test('--json over a capture, and its errors', () => {
   assert.is(error.exit_code, 2);
 });
 
+test('counters of user code stand in the summary, whatever the number of cores', () => {
+  const app = join(packageRoot(), 'dist/test/support/metrics-app.js');
+  const metrics = (...args: string[]) => {
+    const all = [RUN, app, '--json', '--out', join(folder.path, 'out.json'), ...args];
+    const { stderr } = spawnSync(process.execPath, all, { encoding: 'utf8' });
+    const { metrics: found, counters } = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '');
+    assert.equal(found, {
+      test_connections_total: counters.conns_opened,
+      'test_sum_total{kind="a\\"b"}': 2 * counters.conns_opened,
+    });
+    return found;
+  };
+  const one = metrics('--pcap', SAMPLE);
+  assert.ok(one.test_connections_total > 0);
+  assert.equal(metrics('--pcap', SAMPLE, '--cores', '2'), one);
+  if (addon !== undefined) assert.equal(metrics('--config', configure(`net_pcap0,rx_pcap=${SAMPLE}`, '')), one);
+});
+
 (script ? test : test.skip)('a capture on a terminal ends with its summary alone', () => {
   const command = [process.execPath, RUN, APP, '--pcap', SAMPLE].join(' ');
   const { stdout } = spawnSync('script', ['-qec', `${command} > /dev/null`, '/dev/null'], { encoding: 'utf8' });
