@@ -11,6 +11,7 @@ import { SHAPE_NAMES, type Shape } from '../traffic/options.ts';
 import { type BenchCapture, benchCapture } from './captures.ts';
 import { compileFilters } from './filters.ts';
 import { buildFloor, FLOOR_MODES, runFloor, type Sample } from './floor.ts';
+import { type ParserCost, parserCosts, parserTable } from './parsers.ts';
 import { havePorts } from './ports.ts';
 import { type Cost, cost, printTable } from './report.ts';
 import { PORT_STAGES, STAGES, type Stage } from './stages.ts';
@@ -42,6 +43,7 @@ interface Options {
   readonly subjects?: readonly Stage[];
   readonly floorStages?: boolean;
   readonly ports?: boolean;
+  readonly parsers?: boolean;
   readonly gc?: boolean;
   readonly json?: boolean;
 }
@@ -132,8 +134,14 @@ function measurePorts(options: Options, say: (text: string) => void) {
 }
 
 async function main(options: Options): Promise<void> {
-  await compileFilters();
   const say = (text: string) => void (options.json ? undefined : console.log(text));
+  if (options.parsers) {
+    const costs: ParserCost[] = parserCosts();
+    say(`ns of CPU per session, of one short conversation each\n\n${parserTable(costs)}`);
+    if (options.json) console.log(JSON.stringify({ parsers: costs }, null, 2));
+    return;
+  }
+  await compileFilters();
   const subjects = [
     ...floorSubjects(buildFloor(), options.floorStages === true),
     ...(options.subjects ?? (Object.keys(STAGES) as Stage[])).map((stage) => ownSubject(stage, options.gc === true)),
@@ -166,6 +174,7 @@ const program = new Command('bench')
   .option('--packets <n>', 'end the captures after so many packets; more let warm-up weigh less', whole)
   .option('--floor-stages', 'also the stages of the floor')
   .option('--ports', 'also the path behind virtual DPDK devices')
+  .option('--parsers', 'instead of captures: what each parser costs per session')
   .option('--gc', 'what the garbage collector did, and the longest burst (costs a little)')
   .option('--json', 'print everything as JSON');
 
