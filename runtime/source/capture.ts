@@ -1,9 +1,19 @@
-/** Opens a capture file: tells pcap from pcapng and from what is no capture at all. */
+/** Opens capture files: tells pcap from pcapng, packed from plain, and from what is no capture at all. */
 import { InputError } from '../errors.ts';
-import type { PacketSource } from './contract.ts';
-import { isPcap, PCAP_HEADER_BYTES, pcapSource } from './pcap.ts';
+import { Pkt } from '../packet/layout.ts';
+import { END_OF_INPUT, type PacketSource } from './contract.ts';
+import { mergedSource } from './merge.ts';
+import { isPcap, MAX_CAPLEN, PCAP_HEADER_BYTES, pcapSource } from './pcap.ts';
 import { isPcapng, pcapngSource } from './pcapng.ts';
-import { DEFAULT_SLAB_BYTES, DEFAULT_WINDOW_BYTES, openWindow, type ReadWindow } from './read-window.ts';
+import {
+  type CaptureMemory,
+  createCaptureMemory,
+  DEFAULT_SLAB_BYTES,
+  DEFAULT_WINDOW_BYTES,
+  openWindow,
+  type ReadWindow,
+} from './read-window.ts';
+import { packingOf } from './unpack.ts';
 
 export interface CaptureOptions {
   /** Bytes of the tracker's slab behind the packets; default 32 MiB. */
@@ -23,15 +33,95 @@ export interface CaptureSource extends PacketSource {
 }
 
 /**
- * Opens the capture at `path`, or the standard input for `-`. Throws InputError when the file cannot be opened, is empty,
- * or is neither pcap nor pcapng.
+ * Opens the capture at `path`, or the standard input for `-`; unpacks it on the way when it is gzip or zstd data. Throws
+ * InputError when the file cannot be opened, is empty, or is neither pcap nor pcapng.
  */
 export function openCapture(path: string, options: CaptureOptions = {}): CaptureSource {
+  if (options.window !== undefined) return sourceOf(options.window);
   const windowBytes = Math.max(1024, options.windowBytes ?? DEFAULT_WINDOW_BYTES);
-  const window = options.window ?? openWindow(path, windowBytes, options.slabBytes ?? DEFAULT_SLAB_BYTES);
+  const space = createCaptureMemory(1, windowBytes, options.slabBytes ?? DEFAULT_SLAB_BYTES);
+  return sourceOf(openWindow(path, space, 0));
+}
+
+/** Bytes of all windows of captures read together, and of each of them at least: a record of the largest legal size. */
+const WINDOWS_BYTES = 1 << 30;
+const LEAST_WINDOW_BYTES = MAX_CAPLEN + 4096;
+
+/**
+ * Opens the captures at `paths` as one, in the order of time. Throws InputError for each that {@link openCapture} would
+ * refuse. A fault further on ends its own capture, and is thrown behind the others' last packet.
+ */
+export function openCaptures(paths: readonly string[], options: CaptureOptions = {}): PacketSource {
+  const [first] = paths;
+  if (first !== undefined && paths.length === 1) return openCapture(first, options);
+  if (paths.includes('-')) {
+    throw new InputError('standard input', undefined, 'cannot be read together with files', 'write it to a file first');
+  }
+  const windowBytes = Math.min(options.windowBytes ?? DEFAULT_WINDOW_BYTES, Math.floor(WINDOWS_BYTES / paths.length));
+  if (windowBytes < Math.min(LEAST_WINDOW_BYTES, options.windowBytes ?? LEAST_WINDOW_BYTES)) {
+    throw new InputError(`${paths.length} captures`, undefined, 'are too many to be read together');
+  }
+  const space = createCaptureMemory(paths.length, windowBytes, options.slabBytes ?? DEFAULT_SLAB_BYTES);
+  const free = [...space.windows].reverse();
+  const inputs = paths.flatMap((path) => {
+    const time = firstTime(path, windowBytes);
+    if (time === undefined) return [];
+    return [{ ...time, open: () => borrow(path) }];
+  });
+
+  function borrow(path: string): PacketSource {
+    const start = free.pop() as number;
+    const source = sourceOf(openWindow(path, space, start));
+    return {
+      ...source,
+      close() {
+        source.close();
+        free.push(start);
+      },
+    };
+  }
+
+  return mergedSource(space.memory, inputs);
+}
+
+/** Time of a capture's first packet; undefined when it has none. The beginning of time when the first is a fault. */
+function firstTime(path: string, windowBytes: number): { sec: number; nsec: number } | undefined {
+  const source = openCapture(path, { windowBytes, slabBytes: 0 });
+  try {
+    const row = new Int32Array(Pkt.STRIDE);
+    if (source.poll(row, 1) === END_OF_INPUT) return undefined;
+    return { sec: row[Pkt.SEC] >>> 0, nsec: row[Pkt.NSEC] };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { sec: 0, nsec: 0 };
+  } finally {
+    source.close();
+  }
+}
+
+/** Whether the file at `path` has to be unpacked. Throws InputError when it cannot be opened. */
+export function isPacked(path: string): boolean {
+  const window = openWindow(path, createCaptureMemory(1, LEAST_WINDOW_BYTES, 0), 0);
+  try {
+    window.fill(PCAP_HEADER_BYTES);
+    return packingOf(window.memory.bytes.subarray(window.pos, window.end)) !== undefined;
+  } finally {
+    window.close();
+  }
+}
+
+/** The packets of a window at its file's start. */
+function sourceOf(window: ReadWindow): CaptureSource {
+  const { bytes } = window.memory;
   try {
     window.fill(PCAP_HEADER_BYTES);
     if (window.end === window.pos) throw new InputError(window.file, undefined, 'is empty');
+    const packing = packingOf(bytes.subarray(window.pos, window.end));
+    if (packing !== undefined && window.unpack !== undefined) {
+      window.unpack(packing);
+      window.fill(PCAP_HEADER_BYTES);
+      if (window.end === window.pos) throw new InputError(window.file, undefined, 'is empty');
+    }
     if (isPcap(window)) return pcapSource(window);
     if (isPcapng(window)) return pcapngSource(window);
     throw notACapture(window);
@@ -43,8 +133,8 @@ export function openCapture(path: string, options: CaptureOptions = {}): Capture
 
 /** First bytes of formats that people take for captures, with the command that helps. */
 const OTHERS: readonly { readonly magic: readonly number[]; readonly name: string; readonly hint: string }[] = [
-  { magic: [0x1f, 0x8b], name: 'gzip data', hint: 'decompress it first: gunzip --keep' },
-  { magic: [0x28, 0xb5, 0x2f, 0xfd], name: 'zstd data', hint: 'decompress it first: unzstd' },
+  { magic: [0x1f, 0x8b], name: 'gzip data', hint: 'unpack it first: gunzip --keep' },
+  { magic: [0x28, 0xb5, 0x2f, 0xfd], name: 'zstd data', hint: 'unpack it first: unzstd' },
   { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], name: 'xz data', hint: 'decompress it first: unxz --keep' },
   { magic: [0x04, 0x22, 0x4d, 0x18], name: 'lz4 data', hint: 'decompress it first: unlz4' },
   { magic: [0x50, 0x4b, 0x03, 0x04], name: 'a zip archive', hint: 'unpack it first: unzip' },

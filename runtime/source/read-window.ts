@@ -1,10 +1,13 @@
 /**
- * The moving window over a capture file: one ArrayBuffer of [window][slack][slab], filled by large reads, so that packets
+ * The moving window over a capture file: [window][slack] in one ArrayBuffer with a slab
+ * behind it, filled by large reads, so that packets
  * are parsed where they were read. What the parser has not used yet is moved to the front before the next read.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { InputError } from '../errors.ts';
 import type { PacketMemory } from '../packet/layout.ts';
+import { startUnpacking } from './unpack.ts';
+import type { Packing } from './unpack-ring.ts';
 
 /** Bytes of the window unless told otherwise: reads of this size cost least, and the largest legal record fits. */
 export const DEFAULT_WINDOW_BYTES = 512 * 1024;
@@ -14,7 +17,25 @@ export const DEFAULT_SLAB_BYTES = 32 * 1024 * 1024;
 export const SLACK_BYTES = 256;
 const LINE_BYTES = 64;
 
+/** Packet memory of `windows` windows, with a slab behind them all. */
+export interface CaptureMemory {
+  readonly memory: PacketMemory;
+  readonly windowBytes: number;
+  /** Memory offsets of the windows. */
+  readonly windows: readonly number[];
+}
+
+export function createCaptureMemory(windows: number, windowBytes: number, slabBytes: number): CaptureMemory {
+  const stride = align(windowBytes + SLACK_BYTES);
+  const slabOffset = stride * windows;
+  const slabLength = align(slabBytes);
+  const buffer = new ArrayBuffer(slabOffset + slabLength);
+  const memory = { bytes: new Uint8Array(buffer), view: new DataView(buffer), slabOffset, slabLength };
+  return { memory, windowBytes, windows: Array.from({ length: windows }, (_, i) => i * stride) };
+}
+
 export interface ReadWindow {
+  /** The file's name, as in messages. */
   readonly file: string;
   readonly memory: PacketMemory;
   /** Largest number of bytes that `fill` can bring together. */
@@ -32,41 +53,51 @@ export interface ReadWindow {
   fill(need: number): boolean;
   /** Passes over `count` bytes, which may be more than the window holds; false when the file ends before. */
   skip(count: number): boolean;
+  /** Starts anew with what the file's bytes are when they are unpacked, where the window can do that. Nothing may have been parsed yet. */
+  unpack?(packing: Packing): void;
   close(): void;
 }
 
 /**
- * Opens `path` (`-` is the standard input) with a window of `windowBytes` and a slab of `slabBytes` behind it.
- * Throws InputError when it cannot be opened.
+ * Opens `path` (`-` is the standard input) with the window at `start` of `space`. Throws InputError when it cannot be
+ * opened.
  */
-export function openWindow(path: string, windowBytes: number, slabBytes: number): ReadWindow {
-  const file = path === '-' ? 'standard input' : path;
-  const fd = path === '-' ? 0 : openFile(path);
-  const slabOffset = align(windowBytes + SLACK_BYTES);
-  const buffer = new ArrayBuffer(slabOffset + align(slabBytes));
-  const bytes = new Uint8Array(buffer);
-  const memory: PacketMemory = { bytes, view: new DataView(buffer), slabOffset, slabLength: align(slabBytes) };
-  /** File offset of memory byte 0. */
+export function openWindow(path: string, space: CaptureMemory, start: number): ReadWindow {
+  const { memory, windowBytes } = space;
+  const { bytes } = memory;
+  let file = path === '-' ? 'standard input' : path;
+  let input = openInput(path);
+  /** File offset of the window's first byte. */
   let base = 0;
   let closed = false;
 
+  function read(at: number, length: number): number {
+    try {
+      return input.read(bytes, at, length);
+    } catch (error) {
+      throw error instanceof InputError ? error : inputError(file, base + at - start, error);
+    }
+  }
+
   const window: ReadWindow = {
-    file,
+    get file() {
+      return file;
+    },
     memory,
     capacity: windowBytes,
-    pos: 0,
-    end: 0,
-    offset: () => base + window.pos,
+    pos: start,
+    end: start,
+    offset: () => base + window.pos - start,
     fill(need) {
       if (window.end - window.pos >= need) return true;
-      if (window.pos > 0) {
-        bytes.copyWithin(0, window.pos, window.end);
-        base += window.pos;
-        window.end -= window.pos;
-        window.pos = 0;
+      if (window.pos > start) {
+        bytes.copyWithin(start, window.pos, window.end);
+        base += window.pos - start;
+        window.end -= window.pos - start;
+        window.pos = start;
       }
-      while (window.end < need) {
-        const got = read(window.end, windowBytes - window.end);
+      while (window.end - start < need) {
+        const got = read(window.end, start + windowBytes - window.end);
         if (got === 0) return false;
         window.end += got;
       }
@@ -85,30 +116,47 @@ export function openWindow(path: string, windowBytes: number, slabBytes: number)
         }
       }
     },
+    unpack(packing) {
+      input.close();
+      input = startUnpacking(path, file, packing, bytes.slice(window.pos, window.end));
+      file = `${file} (unpacked)`;
+      window.pos = start;
+      window.end = start;
+    },
     close() {
-      if (!closed && fd !== 0) closeSync(fd);
+      if (!closed) input.close();
       closed = true;
     },
   };
+  return window;
+}
 
-  function read(at: number, length: number): number {
-    for (;;) {
-      try {
-        return readSync(fd, bytes, at, length, null);
-      } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code;
-        if (code === 'EOF') return 0;
-        if (code === 'EAGAIN') {
+interface Input {
+  /** Reads at most `length` bytes to `bytes[at]` on; 0 at the end. */
+  read(bytes: Uint8Array, at: number, length: number): number;
+  close(): void;
+}
+
+function openInput(path: string): Input {
+  const fd = path === '-' ? 0 : openFile(path);
+  return {
+    read(bytes, at, length) {
+      for (;;) {
+        try {
+          return readSync(fd, bytes, at, length, null);
+        } catch (error) {
+          const code = (error as NodeJS.ErrnoException).code;
+          if (code === 'EOF') return 0;
+          if (code !== 'EAGAIN') throw error;
           // A standard input that somebody else made non-blocking: nothing is there yet.
           Atomics.wait(IDLE, 0, 0, 1);
-          continue;
         }
-        throw inputError(file, base + at, error);
       }
-    }
-  }
-
-  return window;
+    },
+    close() {
+      if (fd !== 0) closeSync(fd);
+    },
+  };
 }
 
 const IDLE = new Int32Array(new SharedArrayBuffer(4));

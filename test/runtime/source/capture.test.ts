@@ -42,9 +42,9 @@ test('says what a file that is no capture is', () => {
   assert.match(errorOf(text).message, 'not a capture: it is text, starting with "GET / HTTP/1.1"');
   const binary = folder.write('binary.pcap', Uint8Array.of(0, 1, 2, 0xfe, 5));
   assert.match(errorOf(binary).message, 'not a capture: it starts with 00 01 02 fe');
-  const gzip = errorOf(folder.write('x.pcap.gz', Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0)));
-  assert.match(gzip.message, 'gzip data');
-  assert.match(gzip.hint ?? '', 'gunzip');
+  const xz = errorOf(folder.write('x.pcap.xz', Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)));
+  assert.match(xz.message, 'xz data');
+  assert.match(xz.hint ?? '', 'unxz');
   assert.match(errorOf(folder.write('tiny.pcapng', Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a, 1))).message, 'cut short');
 });
 

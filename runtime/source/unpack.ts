@@ -1,0 +1,82 @@
+/**
+ * Captures packed with gzip or zstd, unpacked while they are read: by a thread of their own, so that it costs the reader
+ * no more than a copy.
+ */
+import { Worker } from 'node:worker_threads';
+import { InputError } from '../errors.ts';
+import { type Packing, Ring, RingState, type UnpackTask } from './unpack-ring.ts';
+
+export interface UnpackedBytes {
+  /** Copies the next bytes, at most `length`, to `bytes[at]` on; 0 at the end. Throws InputError for broken packing. */
+  read(bytes: Uint8Array, at: number, length: number): number;
+  close(): void;
+}
+
+/** A thread that has not started by then never will. */
+const START_MS = 30_000;
+
+const MAGICS: readonly (readonly [Packing, readonly number[]])[] = [
+  ['gzip', [0x1f, 0x8b]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+];
+
+/** How data that starts with `head` is packed, if it is. */
+export function packingOf(head: Uint8Array): Packing | undefined {
+  return MAGICS.find(([, magic]) => magic.every((byte, i) => head[i] === byte))?.[0];
+}
+
+/** Starts to unpack `path` (`-`: the standard input, of which `head` was read already). */
+export function startUnpacking(path: string, file: string, packing: Packing, head: Uint8Array): UnpackedBytes {
+  const control = new Int32Array(new SharedArrayBuffer(Ring.WORDS * 4));
+  const ring = new Uint8Array(new SharedArrayBuffer(Ring.BYTES));
+  const fault = new Uint8Array(new SharedArrayBuffer(Ring.FAULT_BYTES));
+  const task: UnpackTask = {
+    path,
+    packing,
+    head: path === '-' ? head : new Uint8Array(),
+    control: control.buffer as SharedArrayBuffer,
+    ring: ring.buffer as SharedArrayBuffer,
+    fault: fault.buffer as SharedArrayBuffer,
+  };
+  const worker = new Worker(new URL('./unpack-worker.js', import.meta.url), { workerData: task, execArgv: [], stdin: false });
+  worker.unref();
+  let read = 0;
+
+  function signal(): void {
+    Atomics.add(control, Ring.READER_EVENT, 1);
+    Atomics.notify(control, Ring.READER_EVENT);
+  }
+
+  return {
+    read(bytes, at, length) {
+      for (;;) {
+        const event = Atomics.load(control, Ring.WRITER_EVENT);
+        // The state first: when it says that all is done, all is written.
+        const state = Atomics.load(control, Ring.STATE);
+        const ready = (Atomics.load(control, Ring.WRITTEN) - read) | 0;
+        if (ready > 0) {
+          const from = read & (Ring.BYTES - 1);
+          const count = Math.min(ready, length, Ring.BYTES - from);
+          bytes.set(ring.subarray(from, from + count), at);
+          read = (read + count) | 0;
+          Atomics.store(control, Ring.READ, read);
+          signal();
+          return count;
+        }
+        if (state === RingState.DONE) return 0;
+        if (state === RingState.FAULT) {
+          const words = new TextDecoder().decode(fault.slice(0, control[Ring.FAULT_LENGTH]));
+          throw new InputError(file, undefined, words);
+        }
+        const waited = Atomics.wait(control, Ring.WRITER_EVENT, event, START_MS);
+        if (waited === 'timed-out' && state === RingState.STARTING) {
+          throw new InputError(file, undefined, `the thread that unpacks ${packing} data did not start`);
+        }
+      }
+    },
+    close() {
+      Atomics.store(control, Ring.CLOSED, 1);
+      signal();
+    },
+  };
+}
