@@ -15,10 +15,10 @@ import { ExitCode, IrisError } from '../errors.ts';
 import type { RunSettings } from '../lcore/online.ts';
 import { startProgress } from '../lcore/progress.ts';
 import { rxLoop } from '../lcore/rx-loop.ts';
-import { startShards } from '../lcore/shards.ts';
+import { type EngineConfig, startShards } from '../lcore/shards.ts';
 import { Pkt } from '../packet/layout.ts';
 import { parsersFor } from '../protocols/registry.ts';
-import { type CaptureSource, openCapture } from '../source/capture.ts';
+import { openCaptures } from '../source/capture.ts';
 import type { PacketSource } from '../source/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import { countedMetrics } from '../stats/metrics.ts';
@@ -28,22 +28,23 @@ import { listenForStop, SIGNAL_EXIT_CODES } from './stop.ts';
 import { summaryJson, summaryText } from './summary.ts';
 
 /**
- * Runs `program` on the capture `pcap` (`-`: the standard input) and returns the exit code. Throws IrisError for what is
+ * Runs `program` on one capture or several (`-`: the standard input) and returns the exit code. Throws IrisError for what is
  * wrong before the first packet; later faults are printed below the summary of what was done until then.
  */
 export async function runOffline(
   program: string,
-  pcap: string,
+  captures: string | readonly string[],
   config: Config,
   settings: RunSettings & { readonly cores: number },
 ): Promise<number> {
   const app = await loadApp(program);
+  const pcaps = typeof captures === 'string' ? [captures] : captures;
   const conntrack = {
     ...config.conntrack,
     max_connections: settings.maxConnections ?? config.conntrack.max_connections,
   };
-  if (settings.cores > 1) return runShards(app, pcap, { conntrack, decap: config.decap }, settings);
-  const capture = openCapture(pcap, { slabBytes: conntrack.max_out_of_order_bytes });
+  if (settings.cores > 1) return runShards(app, pcaps, { conntrack, decap: config.decap }, settings);
+  const capture = openCaptures(pcaps, { slabBytes: conntrack.max_out_of_order_bytes });
   const sink = openLineSink(settings.out);
   const clock = new Int32Array(Clock.WORDS);
   const order = createLineOrder(clock, { entry: ({ text }) => sink.write(text), passed() {} });
@@ -70,7 +71,7 @@ export async function runOffline(
   try {
     await rxLoop({
       core,
-      source: pcap === '-' ? flushing(capture, sink, order) : capture,
+      source: pcaps[0] === '-' ? flushing(capture, sink, order) : capture,
       sub: app.create(core),
       parsers: parsersFor(app.plan.parsers),
       config: conntrack,
@@ -117,11 +118,11 @@ export async function runOffline(
 /** The same on `settings.cores` threads. */
 async function runShards(
   app: LoadedApp,
-  pcap: string,
-  config: Pick<Config, 'conntrack' | 'decap'>,
+  pcaps: readonly string[],
+  config: EngineConfig,
   settings: RunSettings & { readonly cores: number },
 ): Promise<number> {
-  if (pcap === '-' || statSync(pcap, { throwIfNoEntry: false })?.isFIFO() === true) {
+  if (pcaps.some((pcap) => pcap === '-' || statSync(pcap, { throwIfNoEntry: false })?.isFIFO() === true)) {
     throw new IrisError(
       ExitCode.USAGE,
       'one core reads a pipe, not several',
@@ -129,13 +130,13 @@ async function runShards(
     );
   }
   // What is no capture ends the run here, before any thread starts.
-  openCapture(pcap, { slabBytes: 0 }).close();
+  openCaptures(pcaps, { slabBytes: 0 }).close();
   const sink = openLineSink(settings.out);
   const stop = listenForStop();
   const started = performance.now();
   const shards = startShards({
     program: app.path,
-    pcap,
+    pcaps,
     cores: settings.cores,
     conntrack: config.conntrack,
     decap: config.decap,
@@ -204,7 +205,7 @@ const UNDER_WAY = 5;
  * A pipe may be silent for long: lines are handed on before it is read again. Those of a capture under way do not wait
  * for their order either.
  */
-function flushing(capture: CaptureSource, sink: LineSink, order: LineOrder): PacketSource {
+function flushing(capture: PacketSource, sink: LineSink, order: LineOrder): PacketSource {
   let short = false;
   let seconds = 0;
   return {

@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Config, defaultConfig, parseConfig } from '../config/config.ts';
 import { ExitCode, IrisError } from '../errors.ts';
+import { capturePaths } from '../source/capture-paths.ts';
 import { inputError } from '../source/read-window.ts';
 import { jsonLine, printError } from './print-error.ts';
 
 interface Flags {
-  readonly pcap?: string;
+  readonly pcap?: readonly string[];
+  /** Arguments behind the program. */
+  readonly captures: readonly string[];
   readonly config?: string;
   readonly out?: string;
   readonly strict: boolean;
@@ -22,6 +25,7 @@ const EXAMPLES = `
 Examples:
   $ iris-run sni.iris.js --pcap trace.pcap                   one JSON line per delivery, a summary on stderr
   $ iris-run sni.iris.js --pcap trace.pcap --cores 4         the same lines, sooner
+  $ iris-run sni.iris.js --pcap monday.pcap.gz tuesday*      several, packed or not, in the order of time
   $ iris-run sni.iris --pcap trace.pcap | head               compiles the filter first
   $ iris-run sni.iris --pcap trace.pcap --explain            and tells what it decided how often
   $ tcpdump -i eth0 -w - | iris-run sni.iris.js --pcap -     from the standard input
@@ -37,7 +41,13 @@ export function runCommand(name: 'run' | 'iris-run' = 'run'): Command {
   return new Command(name)
     .description('Run a compiled filter, an app or a filter file on a capture or on network ports.')
     .argument('<program>', '.iris.js that iris-compile wrote, an app file (.js), or a filter (.iris) to compile first')
-    .addOption(new Option('--pcap <file>', 'read packets from a pcap or pcapng file; - is the standard input'))
+    .argument('[captures...]', 'more files for --pcap')
+    .addOption(
+      new Option(
+        '--pcap <file>',
+        'read a pcap or pcapng file (.gz, .zst too), or several in time order; - reads stdin',
+      ).argParser((file: string, files: readonly string[] = []) => [...files, file]),
+    )
     .addOption(new Option('--config <file>', 'read settings, and network ports if any, from a TOML file'))
     .addOption(new Option('--cores <n>', 'share a capture among n threads, with the same output').argParser(cores))
     .addOption(new Option('--out <file>', 'write lines to a file instead of the standard output'))
@@ -48,8 +58,8 @@ export function runCommand(name: 'run' | 'iris-run' = 'run'): Command {
     .option('--explain', 'a filter (.iris) only: print its decisions at the end, with how often each was taken', false)
     .showHelpAfterError('(--help shows what there is)')
     .addHelpText('after', EXAMPLES)
-    .action(async (program: string, flags: Flags) => {
-      process.exitCode = await run(program, flags);
+    .action(async (program: string, captures: readonly string[], flags: Omit<Flags, 'captures'>) => {
+      process.exitCode = await run(program, { ...flags, captures });
     });
 }
 
@@ -67,13 +77,13 @@ async function run(program: string, flags: Flags): Promise<number> {
 async function runProgram(program: string, flags: Flags): Promise<number> {
   try {
     const config = flags.config === undefined ? defaultConfig() : readConfig(flags.config);
-    const pcap = captureOf(config, flags);
+    const pcaps = capturesOf(config, flags);
     for (const note of config.notes)
       process.stderr.write(flags.json ? jsonLine({ kind: 'note', text: note }) : `note: ${note}\n`);
     const path = program.endsWith('.iris') ? await compileFirst(program) : program;
     const { out, strict, quiet, json, maxConnections } = flags;
     const settings = { out, strict, quiet, json, maxConnections };
-    if (pcap === undefined) {
+    if (pcaps === undefined) {
       if (flags.cores !== undefined) {
         throw new IrisError(
           ExitCode.USAGE,
@@ -85,15 +95,19 @@ async function runProgram(program: string, flags: Flags): Promise<number> {
       return await runOnline(path, config, settings);
     }
     const { runOffline } = await import('./offline.ts');
-    return await runOffline(path, pcap, config, { ...settings, cores: flags.cores ?? 1 });
+    return await runOffline(path, pcaps, config, { ...settings, cores: flags.cores ?? 1 });
   } catch (error) {
     return printError(error, flags.json);
   }
 }
 
-/** The capture to read; undefined when packets come from network ports. */
-function captureOf(config: Config, flags: Flags): string | undefined {
-  if (flags.pcap !== undefined) return flags.pcap;
+/** The captures to read; undefined when packets come from network ports. */
+function capturesOf(config: Config, flags: Flags): string[] | undefined {
+  if (flags.pcap !== undefined) return capturePaths([...flags.pcap, ...flags.captures]);
+  const [more] = flags.captures;
+  if (more !== undefined) {
+    throw new IrisError(ExitCode.USAGE, `what is ${more}?`, 'captures follow --pcap: iris-run APP --pcap FILE FILE');
+  }
   if (flags.config === undefined) {
     throw new IrisError(ExitCode.USAGE, 'where do the packets come from?', 'say --pcap FILE or --config FILE.toml');
   }
@@ -111,7 +125,7 @@ function captureOf(config: Config, flags: Flags): string | undefined {
       'add one of them, or say --pcap FILE',
     );
   }
-  return config.offline.pcap;
+  return config.offline.pcap === undefined ? undefined : capturePaths([config.offline.pcap]);
 }
 
 function readConfig(file: string): Config {

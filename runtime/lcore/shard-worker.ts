@@ -15,7 +15,7 @@ import { createUserErrors } from '../dispatch/user-errors.ts';
 import type { DecapConfig } from '../packet/decap-config.ts';
 import type { Share } from '../packet/decode.ts';
 import { parsersFor } from '../protocols/registry.ts';
-import { openCapture } from '../source/capture.ts';
+import { openCaptures } from '../source/capture.ts';
 import { openSharedWindow, type SharedFile } from '../source/shared-window.ts';
 import { createCounters } from '../stats/counters.ts';
 import { countedMetrics } from '../stats/metrics.ts';
@@ -25,9 +25,9 @@ import { rxLoop } from './rx-loop.ts';
 /** A worker's task, its `workerData`. */
 export interface ShardTask {
   readonly program: string;
-  readonly pcap: string;
-  /** The same file in shared memory. */
-  readonly shared: SharedFile;
+  readonly pcaps: readonly string[];
+  /** The one file of `pcaps` in shared memory. Several files, and one that is packed, every core reads for itself. */
+  readonly shared: SharedFile | undefined;
   readonly share: Share;
   readonly conntrack: ConnTrackConfig;
   readonly decap: DecapConfig;
@@ -52,7 +52,12 @@ export type ShardMessage =
 async function work(task: ShardTask, send: (message: ShardMessage) => void): Promise<void> {
   const { share, control, conntrack } = task;
   const app = await loadApp(task.program);
-  const capture = openCapture(task.pcap, { window: openSharedWindow(task.shared, share.index) });
+  const capture = openCaptures(
+    task.pcaps,
+    task.shared === undefined
+      ? { slabBytes: conntrack.max_out_of_order_bytes }
+      : { window: openSharedWindow(task.shared, share.index) },
+  );
   const batcher = createLineBatcher((batch) => send({ kind: 'lines', batch }), control, Control.WORKERS + share.index);
   const clock = new Int32Array(Clock.WORDS);
   const order = createLineOrder(clock, batcher);

@@ -8,18 +8,23 @@ import type { ConnTrackConfig } from '../conntrack/config.ts';
 import { createLineMerger } from '../dispatch/line-merger.ts';
 import { ExitCode } from '../errors.ts';
 import type { DecapConfig } from '../packet/decap-config.ts';
+import { isPacked } from '../source/capture.ts';
 import { abandon, shareFile } from '../source/shared-window.ts';
 import { COUNTERS_BYTES, Counter, type Counters, createCounters } from '../stats/counters.ts';
 import { Control, errorOf, faultOf, Phase, type WorkerFault, type WorkerResult } from './messages.ts';
 import type { ShardMessage, ShardTask } from './shard-worker.ts';
 
-export interface ShardedRun {
-  /** Path of the module. */
-  readonly program: string;
-  readonly pcap: string;
-  readonly cores: number;
+/** What the engine of each core is told by the configuration. */
+export interface EngineConfig {
   readonly conntrack: ConnTrackConfig;
   readonly decap: DecapConfig;
+}
+
+export interface ShardedRun extends EngineConfig {
+  /** Path of the module. */
+  readonly program: string;
+  readonly pcaps: readonly string[];
+  readonly cores: number;
   readonly strict: boolean;
   /** Takes the run's lines, one or more at a time. What it throws ends the run. */
   readonly write: (text: string) => void;
@@ -44,8 +49,12 @@ export interface Shards {
 
 /** Starts the workers of a run. */
 export function startShards(run: ShardedRun): Shards {
-  const { program, pcap, cores, conntrack, decap, strict } = run;
-  const shared = shareFile(pcap, cores, conntrack.max_out_of_order_bytes);
+  const { program, pcaps, cores, conntrack, decap, strict } = run;
+  const [file] = pcaps;
+  const shared =
+    file !== undefined && pcaps.length === 1 && !isPacked(file)
+      ? shareFile(file, cores, conntrack.max_out_of_order_bytes)
+      : undefined;
   const control = new Int32Array(new SharedArrayBuffer((Control.WORKERS + cores) * 4));
   const seed = randomInt(2 ** 31);
   const results: WorkerResult[] = [];
@@ -71,7 +80,7 @@ export function startShards(run: ShardedRun): Shards {
     const counters = new SharedArrayBuffer(COUNTERS_BYTES);
     const read = new SharedArrayBuffer(16);
     const share = { index, count: cores };
-    const task: ShardTask = { program, pcap, shared, share, conntrack, decap, strict, seed, control, counters, read };
+    const task: ShardTask = { program, pcaps, shared, share, conntrack, decap, strict, seed, control, counters, read };
     const worker = new Worker(new URL('./shard-worker.js', import.meta.url), { workerData: task });
     let done = false;
     worker.on('message', (message: ShardMessage) => {
@@ -96,7 +105,7 @@ export function startShards(run: ShardedRun): Shards {
     const gone = new Promise<void>((resolve) => {
       worker.on('exit', () => {
         if (!done) fail({ message: `core ${index} ended without a word` });
-        abandon(shared, index);
+        if (shared !== undefined) abandon(shared, index);
         merger.end(index);
         resolve();
       });

@@ -16,7 +16,10 @@ export function capturePaths(words: readonly string[]): string[] {
 
 function expand(pattern: string): string[] {
   const folder = dirname(pattern);
-  const source = basename(pattern).replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const source = basename(pattern)
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   const fits = new RegExp(`^${source}$`, 's');
   let names: string[] = [];
   try {

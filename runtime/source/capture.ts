@@ -1,4 +1,5 @@
 /** Opens capture files: tells pcap from pcapng, packed from plain, and from what is no capture at all. */
+import { statSync } from 'node:fs';
 import { InputError } from '../errors.ts';
 import { Pkt } from '../packet/layout.ts';
 import { END_OF_INPUT, type PacketSource } from './contract.ts';
@@ -6,7 +7,6 @@ import { mergedSource } from './merge.ts';
 import { isPcap, MAX_CAPLEN, PCAP_HEADER_BYTES, pcapSource } from './pcap.ts';
 import { isPcapng, pcapngSource } from './pcapng.ts';
 import {
-  type CaptureMemory,
   createCaptureMemory,
   DEFAULT_SLAB_BYTES,
   DEFAULT_WINDOW_BYTES,
@@ -54,8 +54,10 @@ const LEAST_WINDOW_BYTES = MAX_CAPLEN + 4096;
 export function openCaptures(paths: readonly string[], options: CaptureOptions = {}): PacketSource {
   const [first] = paths;
   if (first !== undefined && paths.length === 1) return openCapture(first, options);
-  if (paths.includes('-')) {
-    throw new InputError('standard input', undefined, 'cannot be read together with files', 'write it to a file first');
+  const pipe = paths.find((path) => path === '-' || statSync(path, { throwIfNoEntry: false })?.isFIFO() === true);
+  if (pipe !== undefined) {
+    const name = pipe === '-' ? 'standard input' : pipe;
+    throw new InputError(name, undefined, 'a pipe cannot be read together with files', 'write it to a file first');
   }
   const windowBytes = Math.min(options.windowBytes ?? DEFAULT_WINDOW_BYTES, Math.floor(WINDOWS_BYTES / paths.length));
   if (windowBytes < Math.min(LEAST_WINDOW_BYTES, options.windowBytes ?? LEAST_WINDOW_BYTES)) {

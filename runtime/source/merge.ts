@@ -4,8 +4,8 @@
  * is open at a time.
  */
 import { InputError } from '../errors.ts';
-import { Burst, Pkt } from '../packet/layout.ts';
 import type { PacketMemory } from '../packet/layout.ts';
+import { Burst, Pkt } from '../packet/layout.ts';
 import { END_OF_INPUT, type PacketSource } from './contract.ts';
 
 /** One capture of several. */

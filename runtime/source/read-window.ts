@@ -117,8 +117,8 @@ export function openWindow(path: string, space: CaptureMemory, start: number): R
       }
     },
     unpack(packing) {
-      input.close();
-      input = startUnpacking(path, file, packing, bytes.slice(window.pos, window.end));
+      const { fd, close } = input;
+      input = startUnpacking(file, packing, fd, bytes.slice(window.pos, window.end), close);
       file = `${file} (unpacked)`;
       window.pos = start;
       window.end = start;
@@ -132,6 +132,7 @@ export function openWindow(path: string, space: CaptureMemory, start: number): R
 }
 
 interface Input {
+  readonly fd: number;
   /** Reads at most `length` bytes to `bytes[at]` on; 0 at the end. */
   read(bytes: Uint8Array, at: number, length: number): number;
   close(): void;
@@ -140,6 +141,7 @@ interface Input {
 function openInput(path: string): Input {
   const fd = path === '-' ? 0 : openFile(path);
   return {
+    fd,
     read(bytes, at, length) {
       for (;;) {
         try {

@@ -33,10 +33,10 @@ export type Packing = 'gzip' | 'zstd';
 
 /** What the unpacking thread is given. */
 export interface UnpackTask {
-  /** Path of the packed file; `-` is the standard input. */
-  readonly path: string;
+  /** Where to read on. */
+  readonly fd: number;
   readonly packing: Packing;
-  /** What was read of the standard input already. */
+  /** What was read of it already. */
   readonly head: Uint8Array;
   readonly control: SharedArrayBuffer;
   readonly ring: SharedArrayBuffer;

@@ -1,5 +1,5 @@
 /** The thread that unpacks a capture into the ring that its reader reads: see unpack-ring.ts. */
-import { openSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
@@ -7,7 +7,7 @@ import { Ring, RingState, type UnpackTask } from './unpack-ring.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 
-const { path, packing, head, ...shared } = workerData as UnpackTask;
+const { fd, packing, head, ...shared } = workerData as UnpackTask;
 const control = new Int32Array(shared.control);
 const ring = new Uint8Array(shared.ring);
 const idle = new Int32Array(new SharedArrayBuffer(4));
@@ -17,11 +17,20 @@ function signal(): void {
   Atomics.notify(control, Ring.WRITER_EVENT);
 }
 
+/** The last word: the file is not touched any more. */
+function end(state: RingState): void {
+  Atomics.store(control, Ring.STATE, state);
+  signal();
+}
+
 /** Writes all of `bytes`, waiting for room; ends the thread when nobody reads any more. */
 function put(bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) {
     const event = Atomics.load(control, Ring.READER_EVENT);
-    if (Atomics.load(control, Ring.CLOSED) !== 0) process.exit();
+    if (Atomics.load(control, Ring.CLOSED) !== 0) {
+      end(RingState.DONE);
+      process.exit();
+    }
     const written = control[Ring.WRITTEN];
     const room = Ring.BYTES - ((written - Atomics.load(control, Ring.READ)) | 0);
     if (room === 0) {
@@ -39,8 +48,7 @@ function put(bytes: Uint8Array): void {
 
 /** The next bytes of the file; none at its end. */
 function* packed(): Generator<Uint8Array> {
-  if (head.length > 0) yield head;
-  const fd = path === '-' ? 0 : openSync(path, 'r');
+  yield head;
   for (;;) {
     const chunk = new Uint8Array(CHUNK_BYTES);
     let count = 0;
@@ -102,11 +110,10 @@ signal();
 try {
   if (packing === 'gzip') await gunzip();
   else unzstd();
-  Atomics.store(control, Ring.STATE, RingState.DONE);
+  end(RingState.DONE);
 } catch (error) {
   const words = new TextEncoder().encode(wordsFor(error)).subarray(0, Ring.FAULT_BYTES);
   new Uint8Array(shared.fault).set(words);
   control[Ring.FAULT_LENGTH] = words.length;
-  Atomics.store(control, Ring.STATE, RingState.FAULT);
+  end(RingState.FAULT);
 }
-signal();

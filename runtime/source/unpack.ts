@@ -7,6 +7,7 @@ import { InputError } from '../errors.ts';
 import { type Packing, Ring, RingState, type UnpackTask } from './unpack-ring.ts';
 
 export interface UnpackedBytes {
+  readonly fd: number;
   /** Copies the next bytes, at most `length`, to `bytes[at]` on; 0 at the end. Throws InputError for broken packing. */
   read(bytes: Uint8Array, at: number, length: number): number;
   close(): void;
@@ -14,6 +15,8 @@ export interface UnpackedBytes {
 
 /** A thread that has not started by then never will. */
 const START_MS = 30_000;
+/** Long enough for a thread that unpacks a chunk to notice that nobody wants it. */
+const CLOSE_MS = 2000;
 
 const MAGICS: readonly (readonly [Packing, readonly number[]])[] = [
   ['gzip', [0x1f, 0x8b]],
@@ -25,20 +28,33 @@ export function packingOf(head: Uint8Array): Packing | undefined {
   return MAGICS.find(([, magic]) => magic.every((byte, i) => head[i] === byte))?.[0];
 }
 
-/** Starts to unpack `path` (`-`: the standard input, of which `head` was read already). */
-export function startUnpacking(path: string, file: string, packing: Packing, head: Uint8Array): UnpackedBytes {
+/**
+ * Starts to unpack what can be read at `fd`, of which `head` was read already. `file` is its name in messages, `close`
+ * closes it.
+ */
+export function startUnpacking(
+  file: string,
+  packing: Packing,
+  fd: number,
+  head: Uint8Array,
+  close: () => void,
+): UnpackedBytes {
   const control = new Int32Array(new SharedArrayBuffer(Ring.WORDS * 4));
   const ring = new Uint8Array(new SharedArrayBuffer(Ring.BYTES));
   const fault = new Uint8Array(new SharedArrayBuffer(Ring.FAULT_BYTES));
   const task: UnpackTask = {
-    path,
+    fd,
     packing,
-    head: path === '-' ? head : new Uint8Array(),
+    head,
     control: control.buffer as SharedArrayBuffer,
     ring: ring.buffer as SharedArrayBuffer,
     fault: fault.buffer as SharedArrayBuffer,
   };
-  const worker = new Worker(new URL('./unpack-worker.js', import.meta.url), { workerData: task, execArgv: [], stdin: false });
+  const worker = new Worker(new URL('./unpack-worker.js', import.meta.url), {
+    workerData: task,
+    execArgv: [],
+    stdin: false,
+  });
   worker.unref();
   let read = 0;
 
@@ -48,6 +64,7 @@ export function startUnpacking(path: string, file: string, packing: Packing, hea
   }
 
   return {
+    fd,
     read(bytes, at, length) {
       for (;;) {
         const event = Atomics.load(control, Ring.WRITER_EVENT);
@@ -77,6 +94,17 @@ export function startUnpacking(path: string, file: string, packing: Packing, hea
     close() {
       Atomics.store(control, Ring.CLOSED, 1);
       signal();
+      // A thread that waits in vain for more of a pipe keeps its file: under its number it would come to read another.
+      const deadline = performance.now() + CLOSE_MS;
+      for (let left = CLOSE_MS; left > 0; left = deadline - performance.now()) {
+        const event = Atomics.load(control, Ring.WRITER_EVENT);
+        const state = Atomics.load(control, Ring.STATE);
+        if (state === RingState.DONE || state === RingState.FAULT) {
+          close();
+          return;
+        }
+        Atomics.wait(control, Ring.WRITER_EVENT, event, left);
+      }
     },
   };
 }

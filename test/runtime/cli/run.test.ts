@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { appModule } from '../../support/app-module.ts';
@@ -73,6 +74,39 @@ test('compiles a filter file first; its mistakes end the run before it starts', 
   assert.is(wrong.stdout, '');
   assert.match(wrong.stderr, 'tls.sni');
   assert.match(wrong.stderr, 'not compiled');
+});
+
+test('several captures, packed ones too, in the order of time', async () => {
+  const [first, second] = packets as [TestPacket, TestPacket];
+  const late = write('late.pcap.gz', gzipSync(buildPcap([{ ...second, sec: second.sec + 5 }])));
+  const middle = write('late-0.pcap', buildPcap([{ ...first, sec: first.sec + 3 }]));
+  const ports = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run([app, ...args]);
+    assert.is(code, 0, stderr);
+    return flows(stdout).map(([port]) => port);
+  };
+  assert.equal(await ports('--pcap', late), [1001]);
+  assert.equal(await ports('--pcap', late, '--pcap', middle), [1000, 1001]);
+  assert.equal(await ports('--pcap', middle, late), [1000, 1001]);
+  assert.equal(await ports('--pcap', join(folder.path, 'late*')), [1000, 1001]);
+  assert.equal(await ports('--pcap', late, middle, '--cores', '2'), [1000, 1001]);
+  assert.match((await run([app, pcap])).stderr, 'captures follow --pcap');
+  assert.match((await run([app, '--pcap', join(folder.path, 'none*')])).stderr, 'no file has a name like this');
+});
+
+test('tunnels are opened where the configuration says so, on any number of cores', async () => {
+  const [{ bytes, ...time }] = packets as [TestPacket];
+  const outside = Buffer.from(bytes.subarray(0, 34));
+  outside[17] = 52;
+  outside[23] = 4;
+  const tunnel = write('tunnel.pcap', buildPcap([{ ...time, bytes: Buffer.concat([outside, bytes.subarray(14)]) }]));
+  const config = write('decap.toml', '[decap]\nipip = true\n');
+  assert.equal(flows((await run([app, '--pcap', tunnel])).stdout), []);
+  for (const cores of ['1', '2']) {
+    const { stdout, stderr } = await run([app, '--pcap', tunnel, '--config', config, '--cores', cores]);
+    assert.is(flows(stdout)[0]?.[0], 1000);
+    assert.match(stderr, /^tunnels +opened 1$/m);
+  }
 });
 
 test('--quiet and --out', async () => {
