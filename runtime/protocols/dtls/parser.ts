@@ -114,6 +114,10 @@ class DtlsParser implements SessionParser {
       if (offset === 0) this.onMessage(side, type, undefined);
       return;
     }
+    if (data.length === length) {
+      this.onMessage(side, type, keep(data, 0, length));
+      return;
+    }
     const messages = this.gathering[side];
     const number = u16(bytes, at + 4);
     let message = messages?.get(number);

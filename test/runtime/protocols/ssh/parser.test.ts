@@ -43,6 +43,31 @@ const flow = [
 ];
 const md5 = (value: string) => createHash('md5').update(value).digest('hex');
 
+test('HASSH, the example of its authors', () => {
+  const group = (...names: readonly string[]) => names.map((name) => `diffie-hellman-group${name}`);
+  const kex = [
+    'curve25519-sha256@libssh.org',
+    ...group('-exchange-sha256'),
+    ...['521', '384', '256'].map((bits) => `ecdh-sha2-nistp${bits}`),
+    ...group('-exchange-sha1', '1-sha1', '14-sha1', '14-sha256', '15-sha512', '16-sha512', '17-sha512', '18-sha512'),
+    ...group('14-sha256@ssh.com', '15-sha256', '15-sha256@ssh.com', '15-sha384@ssh.com', '16-sha256'),
+    ...group('16-sha384@ssh.com', '16-sha512@ssh.com', '18-sha512@ssh.com'),
+  ].join();
+  const both = (...names: readonly string[]) => names.flatMap((name) => [`${name}-cbc`, `${name}-ctr`]);
+  const ciphers = [
+    ...both('aes128', 'aes192', 'aes256', 'blowfish', 'cast128', 'idea', 'serpent128', 'serpent192', 'serpent256'),
+    ...both('3des', 'twofish128', 'twofish192', 'twofish256'),
+    ...['twofish-cbc', 'arcfour', 'arcfour128', 'arcfour256'],
+  ].join();
+  const macs = ['1', '1-96']
+    .map((sha) => `hmac-sha${sha}`)
+    .concat('hmac-md5', 'hmac-md5-96', 'hmac-sha2-256', 'hmac-sha2-512');
+  const compression = 'zlib@openssh.com,zlib,none';
+  const client = offer(kex, 'ssh-rsa', ciphers, 'x', macs.join(), 'y', compression, 'z');
+  const [told] = parsed([orig(concat(text('SSH-2.0-Cyberduck/6.7.1.28683\r\n'), client))]);
+  assert.is(told.hassh, '8a8ae540028bf433cd68356c1b9e8d5b');
+});
+
 test('banners and offers of both sides', () => {
   assert.equal(parsed(flow), [
     {
