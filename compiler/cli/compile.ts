@@ -5,11 +5,12 @@ import { Command } from 'commander';
 import { printError } from '../../runtime/cli/print-error.ts';
 import { ExitCode, IrisError } from '../../runtime/errors.ts';
 import { PARSERS } from '../../runtime/protocols/registry.ts';
+import type { AnalysisHost } from '../analysis/host.ts';
 import { type Compilation, compile } from '../compile.ts';
 import { TEMPLATES, type Templates } from '../emit/render.ts';
 import type { SourceFile } from '../language/ast.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
-import { nodeHost } from './node-host.ts';
+import { nodeHost, recordingHost } from './node-host.ts';
 import { PACKAGE_ROOT, packageVersion } from './package.ts';
 import { formatDiagnostics, wantsColor } from './print-diagnostics.ts';
 
@@ -25,6 +26,8 @@ export interface CompiledFiles {
 export interface CompileFileOptions {
   /** Write nothing, only say what would change. */
   readonly check?: boolean;
+  /** Reads the files that the filter uses; node:fs by default. */
+  readonly files?: AnalysisHost;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface CompileFileOptions {
  * stderr; throws IrisError when there are errors among them, or the file cannot be read.
  */
 export async function compileFile(path: string, options: CompileFileOptions = {}): Promise<CompiledFiles> {
-  const { text } = compiled(path);
+  const { text } = compiled(path, { ...(options.files && { files: options.files }) });
   const ts = `${path}.ts`;
   const js = `${path}.js`;
   const bundled = await bundle(ts, text);
@@ -47,12 +50,12 @@ export async function compileFile(path: string, options: CompileFileOptions = {}
 
 /** A filter that counts what it does, as JavaScript to run from anywhere, and its plan. Prints and throws as above. */
 export async function compileInstrumented(path: string): Promise<{ readonly js: string; readonly plan: ProgramPlan }> {
-  const { text, plan } = compiled(path, true);
+  const { text, plan } = compiled(path, { instrument: true });
   return { js: await bundle(`${path}.ts`, text), plan };
 }
 
-function compiled(path: string, instrument = false): { readonly text: string; readonly plan: ProgramPlan } {
-  const { text, plan, diagnostics } = compilePath(path, instrument);
+function compiled(path: string, how: CompileHow): { readonly text: string; readonly plan: ProgramPlan } {
+  const { text, plan, diagnostics } = compilePath(path, how);
   if (diagnostics.length > 0) {
     process.stderr.write(formatDiagnostics(diagnostics, { color: wantsColor(process.stderr, process.env) }));
   }
@@ -67,11 +70,16 @@ export class CompileFailed extends IrisError {
   }
 }
 
+interface CompileHow {
+  readonly instrument?: boolean;
+  readonly files?: AnalysisHost;
+}
+
 /** All stages of a filter file, without writing anything. Throws IrisError when the file cannot be read. */
-export function compilePath(path: string, instrument = false): Compilation {
+export function compilePath(path: string, how: CompileHow = {}): Compilation {
   return compile(readSource(path), {
-    instrument,
-    files: nodeHost(),
+    instrument: how.instrument === true,
+    files: how.files ?? nodeHost(),
     templates: readTemplates(),
     version: packageVersion(),
     parsers: PARSERS.map((parser) => parser.name),
@@ -175,11 +183,13 @@ function bundleError(path: string, error: unknown): unknown {
 interface Flags {
   readonly check: boolean;
   readonly quiet: boolean;
+  readonly watch: boolean;
 }
 
 const EXAMPLES = `
 Examples:
   $ iris-compile sni.iris                   writes sni.iris.ts and sni.iris.js
+  $ iris-compile --watch sni.iris           and again at every change of it, its sets and its TypeScript
   $ iris-compile --check filters/*.iris     exits with 1 if any of them would change (for CI)
 
 Exit codes: 0 done, 1 the filter or the code it uses is wrong, or --check found a difference.`;
@@ -190,19 +200,40 @@ export function compileCommand(name: 'compile' | 'iris-compile' = 'compile'): Co
     .description('Compile filter files to typed TypeScript modules and JavaScript.')
     .argument('<files...>', 'filter files (.iris)')
     .option('--check', 'write nothing; fail if a file would change', false)
+    .option('--watch', 'go on: compile again whenever a filter, or a file that it uses, changes', false)
     .option('--quiet', 'print nothing but errors', false)
     .showHelpAfterError('(--help shows what there is)')
     .addHelpText('after', EXAMPLES)
     .action(async (files: readonly string[], flags: Flags) => {
+      if (flags.watch) {
+        process.exitCode = await watch(files, flags);
+        return;
+      }
       let code: number = ExitCode.OK;
       for (const file of files) code = Math.max(code, await compileOne(file, flags));
       process.exitCode = code;
     });
 }
 
-async function compileOne(file: string, flags: Flags): Promise<number> {
+/** Compiles every file, and again those that a change concerns, until a signal ends it. */
+async function watch(files: readonly string[], flags: Flags): Promise<number> {
+  if (flags.check) return printError(new IrisError(ExitCode.USAGE, '--watch writes files, and --check does not'));
+  const { watchFiles } = await import('./watch.ts');
+  await Promise.all(
+    files.map((file) =>
+      watchFiles(async () => {
+        const { host, asked } = recordingHost();
+        await compileOne(file, flags, host);
+        return new Set([resolve(file), ...asked]);
+      }),
+    ),
+  );
+  return ExitCode.OK;
+}
+
+async function compileOne(file: string, flags: Flags, host?: AnalysisHost): Promise<number> {
   try {
-    const { ts, js, changed } = await compileFile(file, { check: flags.check });
+    const { ts, js, changed } = await compileFile(file, { check: flags.check, ...(host && { files: host }) });
     if (flags.check) {
       for (const path of changed) process.stderr.write(`${path}: not up to date\n`);
       return changed.length === 0 ? ExitCode.OK : ExitCode.USAGE;

@@ -36,21 +36,45 @@ function graphOf(stage: Item, prefix: string): Graph {
   return graph;
 }
 
-const quoted = (text: string): string => `"${commentText(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+const quoted = (text: string): string => `"${escaped(commentText(text))}"`;
+
+/** Width of a box, in characters. */
+const BOX = 44;
+
+/** A label of several lines where one would be too long, broken between words. */
+function label(text: string): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of commentText(text).split(' ')) {
+    if (line !== '' && line.length + word.length >= BOX) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return `"${[...lines, line].map(escaped).join('\\n')}"`;
+}
 
 const SHAPES = { stage: 'box, style=bold', test: 'diamond', result: 'box, style=rounded', note: 'plaintext' } as const;
 
 /** Graphviz: `dot -Tsvg` draws it. */
 export function outlineDot(name: string, stages: readonly Item[]): string {
-  const lines = [`digraph ${quoted(name)} {`, '  rankdir=LR'];
+  const lines = [`digraph ${quoted(name)} {`, '  rankdir=LR', '  node [fontname="sans-serif", fontsize=11]'];
   for (const [i, stage] of stages.entries()) {
     const { nodes, edges } = graphOf(stage, `s${i}`);
     lines.push(`  subgraph cluster_${i} {`);
-    for (const { id, item } of nodes) lines.push(`    ${id} [label=${quoted(item.text)}, shape=${SHAPES[item.kind]}]`);
+    for (const { id, item } of nodes) lines.push(`    ${id} [label=${label(item.text)}, shape=${SHAPES[item.kind]}]`);
     for (const { from, to } of edges) lines.push(`    ${from} -> ${to}`);
     lines.push('  }');
   }
   return `${lines.join('\n')}\n}\n`;
+}
+
+/** The same graph as a picture, drawn by Graphviz itself, compiled to WebAssembly; loaded only when it is asked for. */
+export async function outlineSvg(name: string, stages: readonly Item[]): Promise<string> {
+  const { instance } = await import('@viz-js/viz');
+  const viz = await instance();
+  return viz.renderString(outlineDot(name, stages), { format: 'svg' });
 }
 
 /** Mermaid: Markdown viewers draw it. */

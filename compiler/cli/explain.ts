@@ -9,7 +9,7 @@ import { outlinePlan, type RunFigures, unitName } from '../plan/outline.ts';
 import { ownersOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import { compilePath } from './compile.ts';
-import { outlineDot, outlineMermaid, outlineText } from './explain-formats.ts';
+import { outlineDot, outlineMermaid, outlineSvg, outlineText } from './explain-formats.ts';
 import { formatDiagnostics, wantsColor } from './print-diagnostics.ts';
 
 const STAGES = ['ast', 'typed', 'dnf', 'plan', 'view'] as const;
@@ -18,8 +18,17 @@ type Stage = (typeof STAGES)[number];
 interface Flags {
   readonly dot: boolean;
   readonly mermaid: boolean;
+  readonly svg: boolean;
   readonly stage?: Stage;
 }
+
+const EXAMPLES = `
+Examples:
+  $ iris explain sni.iris                   the decisions of every stage, as text
+  $ iris explain --svg sni.iris > sni.svg   a picture of them
+  $ iris explain --stage dnf sni.iris       every subscription as alternatives of conjunctions
+
+\`iris run --explain sni.iris\` tells how often each decision was taken.`;
 
 /** The command. Its action sets `process.exitCode`. */
 export function explainCommand(): Command {
@@ -28,14 +37,16 @@ export function explainCommand(): Command {
     .argument('<file>', 'filter file (.iris)')
     .option('--dot', 'as a Graphviz graph', false)
     .option('--mermaid', 'as a Mermaid flow chart', false)
+    .option('--svg', 'as a picture', false)
     .addOption(new Option('--stage <stage>', 'what one stage of the compiler made of it').choices(STAGES))
     .showHelpAfterError('(--help shows what there is)')
-    .action((file: string, flags: Flags) => {
-      process.exitCode = explain(file, flags);
+    .addHelpText('after', EXAMPLES)
+    .action(async (file: string, flags: Flags) => {
+      process.exitCode = await explain(file, flags);
     });
 }
 
-function explain(file: string, flags: Flags): number {
+async function explain(file: string, flags: Flags): Promise<number> {
   try {
     const compilation = compilePath(file);
     const { plan, diagnostics } = compilation;
@@ -45,17 +56,18 @@ function explain(file: string, flags: Flags): number {
     const text = flags.stage === undefined ? undefined : explainStage(compilation, flags.stage);
     if (text !== undefined) process.stdout.write(text);
     else if (plan === undefined) return ExitCode.USAGE;
-    else process.stdout.write(explainPlan(basename(file), plan, flags));
+    else process.stdout.write(await explainPlan(basename(file), plan, flags));
     return plan === undefined ? ExitCode.USAGE : ExitCode.OK;
   } catch (error) {
     return printError(error);
   }
 }
 
-function explainPlan(name: string, plan: ProgramPlan, flags: Flags): string {
+async function explainPlan(name: string, plan: ProgramPlan, flags: Flags): Promise<string> {
   const stages = outlinePlan(plan);
   if (flags.dot) return outlineDot(name, stages);
   if (flags.mermaid) return outlineMermaid(stages);
+  if (flags.svg) return outlineSvg(name, stages);
   return explainText(name, plan);
 }
 
