@@ -9,6 +9,7 @@
  * probed as a stream of its own; one level deep.
  */
 import { Pkt } from '../packet/layout.ts';
+import { IpProto } from '../packet/transport.ts';
 import { Parse, type ParserFactory, Probe, type SessionParser } from '../protocols/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import type { Subscription } from '../subscription/contract.ts';
@@ -73,6 +74,11 @@ export function createAppLayer(
 
   function parsing(c: number): boolean {
     return (rec[c + Rec.ACTIONS] & Action.PARSE) !== 0;
+  }
+
+  /** The plan's parsers that run on the transport of connection `c`, one bit each. */
+  function candidatesOf(c: number): number {
+    return masks[(rec[c + Rec.META] & ConnMeta.PROTO_MASK) === IpProto.TCP ? 1 : 0];
   }
 
   /** The protocol of connection `c` as far as it was found, or 0. */
@@ -141,7 +147,7 @@ export function createAppLayer(
     if (said === Parse.SWITCH && parsing(c) && (rec[c + Rec.META] & ConnMeta.L7_KNOWN) === 0) {
       releaseParser(s);
       ss[s + Stream.L7] = L7State.PROBING;
-      ss[s + Stream.L7_WHICH] = masks[1];
+      ss[s + Stream.L7_WHICH] = candidatesOf(c);
     } else done(c, s);
     return false;
   }
@@ -175,7 +181,7 @@ export function createAppLayer(
   /** Parser `which` takes the stream. False when the plan has no use for it. */
   function identified(c: number, s: number, which: number): boolean {
     const factory = parsers[which];
-    const tunnel = tunnelled && protocolOf(c) === 0 && masks[1] !== 1 << which;
+    const tunnel = tunnelled && protocolOf(c) === 0 && candidatesOf(c) !== 1 << which;
     if (protocolOf(c) === 0) counters[Counter.L7_IDENTIFIED]++;
     rec[c + Rec.META] &= ~(ConnMeta.L7_PROTO_MASK << ConnMeta.L7_PROTO_SHIFT);
     rec[c + Rec.META] |= factory.proto << ConnMeta.L7_PROTO_SHIFT;

@@ -26,13 +26,15 @@ const fickle: ParserFactory = {
     const word = (bytes: Uint8Array, offset: number) => (bytes[offset] ?? 0) % 5;
     return {
       probe: (_orig, bytes, offset) =>
-        [Probe.NO, Probe.MAYBE, Probe.YES, Probe.YES, Probe.MAYBE][word(bytes, offset)] ?? 0,
-      parse(_orig, bytes, offset) {
+        [Probe.NO, Probe.MAYBE, Probe.YES, Probe.TUNNEL, Probe.MAYBE][word(bytes, offset)] ?? 0,
+      parse(_orig, bytes, offset, length) {
         const said = word(bytes, offset);
         if (said === 3) throw new Error('hostile');
         ready += said;
+        if (said === 4 && length > 1) return bytes[offset + 1] % 2 === 0 ? Parse.SWITCH : Parse.STOP;
         return said === 4 ? Parse.STOP : said === 0 ? Parse.MORE : Parse.READY;
       },
+      rest: () => 1,
       gap: (_orig, missed) => (missed % 3 === 0 ? Parse.STOP : Parse.MORE),
       end() {
         ready++;
@@ -99,7 +101,7 @@ test('hostile packets, changing minds', () => {
         const engine = createEngine({
           memory,
           maxConnections: room,
-          parsers: [fickle],
+          parsers: [fickle, { ...fickle, name: 'second', proto: 2 }],
           config: {
             on_full,
             on_gap,
