@@ -82,17 +82,11 @@ export function deliveriesOf(
     const implied = impliedBy(subscription, level, world);
     const conflicts = [...dnf.conflicts];
     const patterns: Pattern[] = [];
-    let tooEarly = false;
     for (const pattern of dnf.patterns) {
-      if (subscription.part !== undefined && !canBeKnown(pattern, level)) {
-        tooEarly = true;
-        continue;
-      }
       const result = simplifyPattern([...pattern, ...implied], world);
       if (isConflict(result)) conflicts.push(result.conflict);
       else patterns.push(result);
     }
-    if (patterns.length === 0 && tooEarly && conflicts.length === 0) continue;
     if (patterns.length === 0) {
       const because = conflicts.length === 0 ? '' : `: ${[...new Set(conflicts)].slice(0, 3).join('; ')}`;
       const where = `${level === 'Packet' ? '' : ` at ${level}`}${subscription.part === undefined ? '' : ` for \`${subscription.name}\``}`;
@@ -103,8 +97,11 @@ export function deliveriesOf(
     const merged = mergePatterns(patterns, world)
       .map((pattern) => ofHandshake(pattern, world))
       .flatMap((pattern) => splitByTransport(pattern, world));
-    problems.push(...merged.flatMap((pattern) => problemsAt(pattern, level)));
-    deliveries.push({ subscription: index, level, patterns: merged });
+    // The checker has warned of methods that are never called.
+    const known = subscription.part === undefined ? merged : merged.filter((pattern) => canBeKnown(pattern, level));
+    if (known.length === 0) continue;
+    problems.push(...known.flatMap((pattern) => problemsAt(pattern, level)));
+    deliveries.push({ subscription: index, level, patterns: known });
   }
   return { deliveries, problems: uniqueProblems(problems) };
 }
@@ -140,7 +137,7 @@ function canBeKnown(pattern: Pattern, level: Level): boolean {
       case 'L4EndHshk':
         return when === 'connection' || when === 'first' || when === 'later';
       case 'L7OnDisc':
-        return when !== 'session' && when !== 'packet';
+        return when !== 'packet' && !(when === 'session' && literal.positive);
       case 'L7EndHdrs':
       case 'L4Terminated':
         return when !== 'packet';

@@ -106,7 +106,10 @@ export class ThreadTable {
       if (verdict === false) return { thread, delivers: false, next: undefined };
       if (verdict === undefined) left.push(literal);
     }
-    if (thread.level === 'L7OnDisc') return { thread, delivers: !isPending(left), next: undefined };
+    if (thread.level === 'L7OnDisc') {
+      const known = !isPending(left) && left.every((l) => l.atom.when !== 'session');
+      return { thread, delivers: known, next: undefined };
+    }
     const sessions =
       protocol !== undefined &&
       (thread.level === 'L7EndHdrs' || left.some(isLate) || left.some((l) => asksOf(l, protocol)));

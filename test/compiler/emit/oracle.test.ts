@@ -5,13 +5,12 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Level } from '../../../compiler/analysis/info.ts';
 import { PROTOCOLS } from '../../../compiler/catalog/catalog.ts';
 import { type EmitOptions, emitModule } from '../../../compiler/emit/module.ts';
-import type { TypedExpr, TypedProgram } from '../../../compiler/language/typed.ts';
+import type { TypedProgram } from '../../../compiler/language/typed.ts';
 import { planProgram } from '../../../compiler/plan/plan.ts';
 import { Meta, Pkt } from '../../../runtime/packet/layout.ts';
-import { evaluate, evaluateAtEnd, type Facts, type FieldValue } from '../../support/interpreter.ts';
+import { evaluate, type Facts, type FieldValue } from '../../support/interpreter.ts';
 import {
   connections,
   early,
@@ -25,6 +24,7 @@ import {
   SYN,
 } from '../support/arbitrary-connections.ts';
 import { loadModule } from '../support/load-module.ts';
+import { big, expected } from '../support/naive-reading.ts';
 import { program, subscribe } from '../support/program.ts';
 import {
   type Delivered,
@@ -41,136 +41,6 @@ const SEED = Number(process.env.IRIS_SEED ?? Date.now() % 1_000_000);
 const RUNS = Number(process.env.IRIS_RUNS ?? 60);
 const CONNECTIONS = 40;
 const PARSERS = ['tls', 'http'];
-
-// The naive side
-
-const big = (words: readonly number[]): bigint => words.reduce((all, word) => (all << 32n) | BigInt(word >>> 0), 0n);
-
-/** Facts that hold from the first packet on. */
-function connectionFacts({ ends: e }: StubConnection): {
-  protocols: Map<string, boolean>;
-  fields: Map<string, FieldValue>;
-} {
-  const protocols = new Map<string, boolean>([
-    ['ethernet', true],
-    ['ipv4', !e.v6],
-    ['ipv6', e.v6],
-    ['tcp', e.proto === 6],
-    ['udp', e.proto === 17],
-  ]);
-  // What runs over TCP only is out of the question over UDP.
-  if (e.proto === 17) for (const name of ['tls', 'http', 'ssh']) protocols.set(name, false);
-  const ip = e.v6 ? 'ipv6' : 'ipv4';
-  const l4 = e.proto === 6 ? 'tcp' : 'udp';
-  const fields = new Map<string, FieldValue>([
-    [`${ip}.src_addr`, big(e.orig)],
-    [`${ip}.dst_addr`, big(e.resp)],
-    [`${l4}.src_port`, BigInt(e.origPort)],
-    [`${l4}.dst_port`, BigInt(e.respPort)],
-  ]);
-  return { protocols, fields };
-}
-
-interface Moment {
-  readonly packet?: StubPacket | undefined;
-  /** The application protocol is known. */
-  readonly discovered: boolean;
-  readonly session?: StubConnection['sessions'][number]['session'] | undefined;
-}
-
-function factsAt(connection: StubConnection, moment: Moment): Facts {
-  const { protocols, fields } = connectionFacts(connection);
-  const { packet: own, session: parsed } = moment;
-  if (own !== undefined) {
-    fields.set('tcp.syn', (own.flags & SYN) !== 0 ? 1n : 0n);
-    fields.set('tcp.psh', (own.flags & PSH) !== 0 ? 1n : 0n);
-    fields.set('ipv4.time_to_live', BigInt(own.ttl));
-  }
-  if (moment.discovered) {
-    for (const { name, number, layer } of PROTOCOLS) {
-      if (layer === 'application') protocols.set(name, connection.protocol === number);
-    }
-  }
-  if (parsed !== undefined) {
-    for (const { name, fields: defs } of PROTOCOLS) {
-      for (const { name: field, access } of defs) {
-        if (access.kind !== 'session') continue;
-        const value: unknown = Reflect.get(parsed, access.property);
-        fields.set(`${name}.${field}`, asFact(value));
-      }
-    }
-  }
-  return { protocols, fields, filters: new Map() };
-}
-
-function asFact(value: unknown): FieldValue {
-  if (typeof value === 'number') return BigInt(value);
-  if (typeof value === 'string') return value;
-  if (Array.isArray(value)) return value.map((v) => BigInt(v as number));
-  return null;
-}
-
-interface Expected {
-  readonly must: readonly Delivered[];
-  /** Allowed too: a planner may see that something holds before each of its parts is known. */
-  readonly may: readonly Delivered[];
-}
-
-function expected(when: TypedExpr, level: Level, name: string, connection: StubConnection): Expected {
-  const { packets, discoveredAt, sessions } = connection;
-  const must: Delivered[] = [];
-  const may: Delivered[] = [];
-  const truth = (moment: Moment): boolean | undefined => evaluate(when, factsAt(connection, moment));
-  const known = (at: number): boolean => discoveredAt !== undefined && discoveredAt < at;
-  switch (level) {
-    case 'L4FirstPacket':
-      if (truth({ packet: packets[0], discovered: false }) === true) must.push({ name, at: 0 });
-      break;
-    case 'L4EndHshk':
-      if (connection.handshakeAt !== undefined && truth({ discovered: false }) === true) {
-        must.push({ name, at: connection.handshakeAt });
-      }
-      break;
-    case 'InL4Conn':
-      for (const [at, own] of packets.entries()) {
-        const before = sessions.filter((s) => s.at < at);
-        const moments = before.map((s) => ({ packet: own, discovered: true, session: s.session }));
-        if (moments.length === 0) moments.push({ packet: own, discovered: known(at), session: undefined as never });
-        const now = moments.map(truth);
-        if (now.includes(true)) must.push({ name, at });
-        else if (now.includes(undefined) || hasLater(connection, at)) may.push({ name, at });
-      }
-      break;
-    case 'L7OnDisc':
-      if (discoveredAt !== undefined) {
-        if (truth({ discovered: true }) === true) must.push({ name, at: discoveredAt });
-      } else if (evaluateAtEnd(when, factsAt({ ...connection, protocol: 0 }, { discovered: true }))) {
-        must.push({ name, at: packets.length });
-      }
-      break;
-    case 'L7EndHdrs':
-      for (const { at, session: parsed } of sessions) {
-        if (truth({ discovered: true, session: parsed }) === true) must.push({ name, at });
-      }
-      break;
-    case 'L4Terminated': {
-      const discovered = discoveredAt !== undefined;
-      const ends = sessions.map((s) => ({ discovered, session: s.session }));
-      const moments: readonly Moment[] = ends.length === 0 ? [{ discovered }] : ends;
-      if (moments.some((moment) => evaluateAtEnd(when, factsAt(connection, moment))))
-        must.push({ name, at: packets.length });
-      break;
-    }
-    default:
-      throw new RangeError(level);
-  }
-  return { must, may };
-}
-
-/** Sessions still come, of a protocol that has many: what the earlier ones said is not the last word. */
-function hasLater(connection: StubConnection, at: number): boolean {
-  return connection.sessions.every((s) => s.at >= at);
-}
 
 const EMIT: EmitOptions = {
   templates: templates(),

@@ -31,7 +31,7 @@ export const early: fc.Arbitrary<TypedExpr> = fc.oneof(
   side.map((s) => within(`ipv6.${s}_addr`, [0x20010db8n << 96n, (0x20010db9n << 96n) - 1n])),
   side.map((s) => within(`ipv6.${s}_addr`, [(0x20010db8n << 96n) + 2n, (0xfe800000n << 96n) + 9n])),
 );
-const late: fc.Arbitrary<TypedExpr> = fc.oneof(
+export const late: fc.Arbitrary<TypedExpr> = fc.oneof(
   fc.constantFrom('tls', 'http').map(proto),
   fc.uniqueArray(fc.constantFrom(...HOSTS), { minLength: 1, maxLength: 3 }).map((hosts) => oneOf('tls.sni', ...hosts)),
   fc.constantFrom('(^|\\.)youtube\\.com$', '^a', 'e[a-x]+').map((pattern) => matches('tls.sni', pattern)),
