@@ -96,15 +96,20 @@ test('what it answers', async () => {
   try {
     await Promise.race([receiving, ended]);
     const scrape = async () => metricsOf(await (await fetch(`http://${HERE}:${port}/metrics`)).text());
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const first = await scrape();
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const second = await scrape();
+    const on = cores.slice(0, 2);
+    const packetsOf = (core: number) => `iris_core_packets_total{core="${core}"}`;
+    /** Scrapes until every core has taken more packets than before. */
+    const later = async (before: ReadonlyMap<string, number>) => {
+      for (;;) {
+        const now = await scrape();
+        if (on.every((core) => (now.get(packetsOf(core)) ?? 0) > (before.get(packetsOf(core)) ?? 0))) return now;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    const first = await later(new Map());
+    const second = await later(first);
     assert.is(first.get('iris_build_info{program="flow-app.iris",plan="0",compiler="test"}'), 1);
-    for (const core of cores.slice(0, 2)) {
-      const packets = `iris_core_packets_total{core="${core}"}`;
-      assert.ok((first.get(packets) ?? 0) > 0, packets);
-      assert.ok((second.get(packets) ?? 0) > (first.get(packets) ?? 0), packets);
+    for (const core of on) {
       assert.ok((second.get(`test_connections_total{core="${core}"}`) ?? 0) > 0);
       assert.ok((second.get(`test_latest{core="${core}"}`) ?? 0) > 0);
     }
