@@ -1,4 +1,5 @@
 /** The text of a delivered line: one JSON object, subscription and time first, then one key per parameter in order. */
+import { jsonText } from './json-text.ts';
 
 /** Builds the lines of one worker. Keeps the fixed parts of every subscription's line. */
 export function createLineWriter(): (
@@ -9,6 +10,7 @@ export function createLineWriter(): (
 ) => string {
   const heads = new Map<string, string>();
   const keys = new Map<string, string>();
+  const last = new Uint16Array(1);
   let lastSec = -1;
   let lastNsec = -1;
   let lastTime = '';
@@ -35,7 +37,10 @@ export function createLineWriter(): (
     }
     let line = head + lastTime;
     for (const name in values) line += keyOf(name) + valueText(values[name]);
-    return `${line}}\n`;
+    line += '}\n';
+    // Reading a character makes one string of the many parts: lines may wait, and would be moved about in parts.
+    last[0] = line.charCodeAt(line.length - 1);
+    return line;
   };
 }
 
@@ -47,6 +52,10 @@ export function timeDigits(sec: number, nsec: number): string {
 }
 
 function valueText(value: unknown): string {
+  if (typeof value === 'object' && value !== null) {
+    const text = jsonText(value);
+    if (text !== undefined) return text;
+  }
   if (typeof value === 'bigint') return String(value);
   // What JSON has no word for (undefined, a function) is null, so that every line of a subscription has the same keys.
   return JSON.stringify(value) ?? 'null';

@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ConnMeta, Rec } from '../../../runtime/conntrack/layout.ts';
+import { ConnRecord } from '../../../runtime/datatypes/conn-record.ts';
+import { FiveTuple } from '../../../runtime/datatypes/five-tuple.ts';
+import { Lifespan } from '../../../runtime/datatypes/lifespan.ts';
 import { createEmitter } from '../../../runtime/dispatch/emit.ts';
 import { createLineWriter, timeDigits } from '../../../runtime/dispatch/json-line.ts';
 
@@ -66,6 +70,64 @@ test('the emitter takes the clock at each delivery and counts by subscription', 
       ['flows', 2],
       ['other', 1],
     ],
+  );
+});
+
+/** A record as a delivery has it: columns that a connection left behind, and the flyweights of its ends and times. */
+function record(rec: Int32Array, addr6: Int32Array, end: number): ConnRecord {
+  const recF = new Float64Array(rec.buffer);
+  recF[Rec.LAST >> 1] = (rec[Rec.START_SEC] >>> 0) + (rec[10] >>> 0) / 1e6;
+  const conn = new ConnRecord();
+  for (let dir = 0; dir < 2; dir++) {
+    conn.packets[dir] = rec[16 + dir];
+    conn.bytes[dir] = (rec[18 + dir] >>> 0) * 4097;
+    conn.payloadBytes[dir] = rec[20 + dir] >>> 0;
+    // Most ends have nothing amiss.
+    if (rec[22 + dir] % 2 === 0) continue;
+    conn.malformed[dir] = rec[24 + dir] & 3;
+    conn.lateStart[dir] = rec[26 + dir] & 3;
+    conn.retransmitted[dir] = rec[28 + dir] & 3;
+    if (rec[30 + dir] % 2 === 0) continue;
+    conn.maxGaps[dir] = (rec[32 + dir] & 7) + 1;
+    conn.forgottenGaps[dir] = rec[34 + dir] & 3;
+    conn.forgottenBytes[dir] = rec[36 + dir] & 0xffff;
+    conn.holeEnd[dir * 2] = rec[38 + dir];
+  }
+  conn.silenceMicros = rec[40] >>> 0;
+  conn.secondTime = rec[41] % 2 === 0 ? 0 : recF[Rec.LAST >> 1];
+  conn.seen = (6 << 24) | 1;
+  conn.letters.set([rec[42] & 0x0a5294a5, rec[43] & 0x0a5294a5]);
+  rec[Rec.META] = (rec[Rec.META] & ~(7 << ConnMeta.END_SHIFT)) | (end << ConnMeta.END_SHIFT);
+  const fiveTuple = new FiveTuple({ rec, addr6 }, 64).at(0);
+  Object.assign(conn, { fiveTuple, lifespan: new Lifespan({ rec, recF }).at(0) });
+  return conn;
+}
+
+test('connections are written as JSON.stringify writes them', () => {
+  const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+  const words = (n: number) => fc.array(fc.oneof(word, fc.nat(20)), { minLength: n, maxLength: n });
+  fc.assert(
+    fc.property(words(64), words(8), fc.nat(7), fc.nat(999_999_999), (raw, addresses, end, nsec) => {
+      const rec = Int32Array.from(raw);
+      rec[Rec.START_NSEC] = nsec;
+      const conn = record(rec, Int32Array.from(addresses), end);
+      const line = createLineWriter()('flows', 1, 0, { conn, tuple: conn.fiveTuple });
+      const values = { conn: conn.toJSON(), tuple: conn.fiveTuple.toJSON() };
+      assert.is(line, `{"subscription":"flows","ts":1.000000,${JSON.stringify(values).slice(1)}\n`);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a class with a toJSON of its own is written by it', () => {
+  class Short extends ConnRecord {
+    override toJSON(): never {
+      return 'mine' as never;
+    }
+  }
+  assert.is(
+    createLineWriter()('flows', 1, 0, { conn: new Short() }),
+    '{"subscription":"flows","ts":1.000000,"conn":"mine"}\n',
   );
 });
 
