@@ -38,6 +38,9 @@ const STATIC: readonly Header[] = [
   ].map((name): Header => [name, '']),
 ];
 
+/** Where Huffman codes are decoded to: one for all decoders, for nothing stays in it. */
+const text = new Uint8Array(STRING_MAX);
+
 const sizeOf = ([name, value]: Header) => name.length + value.length + ENTRY;
 
 export interface HpackDecoder {
@@ -51,7 +54,6 @@ export function createHpackDecoder(): HpackDecoder {
   let table: Header[] = [];
   let size = 0;
   let most = TABLE_DEFAULT;
-  const text = new Uint8Array(STRING_MAX);
   /** The block at hand: `at` is -1 once it turned out to be none. */
   let bytes: Uint8Array = text;
   let at = 0;
