@@ -11,7 +11,7 @@ import type { FragmentTable } from './fragments.ts';
 import { LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
 import { createLinkReader } from './link.ts';
 import { createAddressHash, createNetworkReader } from './network.ts';
-import { createTransportReader, IpProto, type TransportReader } from './transport.ts';
+import { createFlowHash, createTransportReader, IpProto, type TransportReader } from './transport.ts';
 import { createTunnelReader } from './tunnels.ts';
 
 export interface DecoderOptions {
@@ -130,16 +130,46 @@ export function createDecoder(
   /** What the counters were before the row at hand. */
   const saved = new Float64Array(DECODER_COUNTERS);
 
+  const flowHash = count > 1 ? createFlowHash(seed) : undefined;
+
+  /** Whether a hash is of another core's part. Its upper half counts: the lower bits choose the slot in the table. */
+  function isForeign(hash: number): boolean {
+    return Math.imul(hash >>> 16, count) >>> 16 !== index;
+  }
+
+  /** True if the frame is of the plain kind, whole, and another core's for sure: then nothing else is read of it. */
+  function skip(p: number): boolean {
+    const length = pkt[p + Pkt.CAPLEN];
+    if (flowHash === undefined || (pkt[p + Pkt.LINK] & 0xffff) !== LinkType.ETHERNET || length < 54) return false;
+    const frame = pkt[p + Pkt.OFFSET];
+    if (view.getInt32(frame + 12) >>> 8 !== IPV4_PLAIN) return false;
+    const end = Math.min(view.getUint16(frame + 16), length - 14);
+    const proto = view.getUint8(frame + 23);
+    if ((view.getUint16(frame + 20) & 0x3fff) !== 0 || end < 40) return false;
+    // A header that is not whole has no ports, and another hash.
+    if (proto === IpProto.TCP) {
+      const header = view.getUint8(frame + 46) >>> 4;
+      if (header < 5 || view.getUint16(frame + 16) < 20 + (header << 2)) return false;
+    } else if (proto !== IpProto.UDP || view.getUint16(frame + 38) < 8) {
+      return false;
+    }
+    const ports = view.getInt32(frame + 34);
+    return isForeign(flowHash(view.getInt32(frame + 26), view.getInt32(frame + 30), ports, proto));
+  }
+
   /** As `decode`, and only what is this core's is kept and counted. */
   function decodeShare(n: number): void {
     let own = 0;
     for (let i = 0; i < DECODER_COUNTERS; i++) saved[i] = counters[i];
     for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
       readTime(p);
+      if (decap === undefined && skip(p)) {
+        pkt[p + Pkt.META] = Meta.FOREIGN;
+        continue;
+      }
       const plain = fast(p);
       if (!plain) slow(p);
-      // The upper half of the hash: its lower bits choose the slot of the connection table.
-      const foreign = Math.imul(pkt[p + Pkt.HASH] >>> 16, count) >>> 16 !== index;
+      const foreign = isForeign(pkt[p + Pkt.HASH]);
       if (!plain || decap !== undefined || (pkt[p + Pkt.META] & (Meta.L4 | Meta.MALFORMED)) !== Meta.L4) {
         for (let i = 0; i < DECODER_COUNTERS; i++) {
           if (foreign) counters[i] = saved[i];
