@@ -8,7 +8,7 @@
 import { Counter, type Counters, createCounters } from '../stats/counters.ts';
 import { type DecapConfig, decapsulates } from './decap-config.ts';
 import type { FragmentTable } from './fragments.ts';
-import { LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
+import { Hold, LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
 import { createLinkReader } from './link.ts';
 import { createAddressHash, createNetworkReader } from './network.ts';
 import { createFlowHash, createTransportReader, IpProto, type TransportReader } from './transport.ts';
@@ -34,6 +34,8 @@ export interface DecoderOptions {
 export interface Share {
   readonly index: number;
   readonly count: number;
+  /** DPDK: what is another core's is marked for it in `Pkt.HOLD`, and what any core may need for all. */
+  readonly handOff?: boolean;
 }
 
 /** Fills the decoder's words of rows 0..n-1. Never throws, whatever the bytes. */
@@ -126,15 +128,15 @@ export function createDecoder(
     pkt[p + Pkt.GAP] = 0;
   }
 
-  const { index, count } = options.share ?? { index: 0, count: 1 };
+  const { index, count, handOff = false } = options.share ?? { index: 0, count: 1 };
   /** What the counters were before the row at hand. */
   const saved = new Float64Array(DECODER_COUNTERS);
 
   const flowHash = count > 1 ? createFlowHash(seed) : undefined;
 
-  /** Whether a hash is of another core's part. Its upper half counts: the lower bits choose the slot in the table. */
-  function isForeign(hash: number): boolean {
-    return Math.imul(hash >>> 16, count) >>> 16 !== index;
+  /** Whose a hash is. Its upper half decides: the lower bits choose the slot in the connection table. */
+  function ownerOf(hash: number): number {
+    return Math.imul(hash >>> 16, count) >>> 16;
   }
 
   /** True if the frame is of the plain kind, whole, and another core's for sure: then nothing else is read of it. */
@@ -154,7 +156,11 @@ export function createDecoder(
       return false;
     }
     const ports = view.getInt32(frame + 34);
-    return isForeign(flowHash(view.getInt32(frame + 26), view.getInt32(frame + 30), ports, proto));
+    const owner = ownerOf(flowHash(view.getInt32(frame + 26), view.getInt32(frame + 30), ports, proto));
+    if (owner === index) return false;
+    pkt[p + Pkt.META] = Meta.FOREIGN;
+    if (handOff) pkt[p + Pkt.HOLD] = Hold.FOR_CORE - owner;
+    return true;
   }
 
   /** As `decode`, and only what is this core's is kept and counted. */
@@ -163,13 +169,14 @@ export function createDecoder(
     for (let i = 0; i < DECODER_COUNTERS; i++) saved[i] = counters[i];
     for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
       readTime(p);
-      if (decap === undefined && skip(p)) {
-        pkt[p + Pkt.META] = Meta.FOREIGN;
-        continue;
-      }
+      if (decap === undefined && skip(p)) continue;
       const plain = fast(p);
       if (!plain) slow(p);
-      const foreign = isForeign(pkt[p + Pkt.HASH]);
+      const owner = ownerOf(pkt[p + Pkt.HASH]);
+      const foreign = owner !== index;
+      // Of a datagram in pieces, or inside a tunnel, only the owner of the whole knows that it is.
+      if (handOff && (!plain || decap !== undefined)) pkt[p + Pkt.HOLD] = Hold.FOR_ALL;
+      else if (handOff && foreign) pkt[p + Pkt.HOLD] = Hold.FOR_CORE - owner;
       if (!plain || decap !== undefined || (pkt[p + Pkt.META] & (Meta.L4 | Meta.MALFORMED)) !== Meta.L4) {
         for (let i = 0; i < DECODER_COUNTERS; i++) {
           if (foreign) counters[i] = saved[i];
