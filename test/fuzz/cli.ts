@@ -1,15 +1,20 @@
-/** `npm run fuzz -- PARSER SECONDS [SEED]`: fuzzes one parser by hand; without arguments it lists them. */
+/** `npm run fuzz -- TARGET SECONDS [SEED]`: fuzzes a parser, packets or streams by hand; without arguments it lists them. */
 import { fuzz, TARGETS } from './fuzz.ts';
+import { fuzzPackets, PACKET_TARGETS } from './packets.ts';
 
 const [name, seconds = '60', seed = String(Date.now() % 0x7fffffff)] = process.argv.slice(2);
-const targets = TARGETS.filter((target) => target === name || target.split(' ')[0] === name);
+const all: readonly string[] = [...PACKET_TARGETS, ...TARGETS];
+const targets = all.filter((target) => target === name || target.split(' ')[0] === name);
 if (targets.length === 0 || !(Number(seconds) > 0)) {
-  console.error(`usage: npm run fuzz -- PARSER SECONDS [SEED]\nparsers: ${TARGETS.join(', ')}`);
+  console.error(`usage: npm run fuzz -- TARGET SECONDS [SEED]\ntargets: ${all.join(', ')}`);
   process.exit(1);
 }
 for (const target of targets) {
   const until = Date.now() + (Number(seconds) * 1000) / targets.length;
-  const { runs, sessions, slowest, fault } = fuzz(target, Number(seed), (n) => n % 256 === 0 && Date.now() >= until);
+  const enough = (n: number) => n % 256 === 0 && Date.now() >= until;
+  const lower = PACKET_TARGETS.find((each) => each === target);
+  const result = lower === undefined ? fuzz(target, Number(seed), enough) : fuzzPackets(lower, Number(seed), enough);
+  const { runs, sessions, slowest, fault } = result;
   console.log(`${target}, seed ${seed}: ${runs} runs, ${sessions} sessions, slowest ${slowest.toFixed(1)} ms`);
   if (fault !== undefined) {
     console.error(fault);
