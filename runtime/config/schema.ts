@@ -213,7 +213,7 @@ export const SCHEMA = {
     type: 'string',
     values: ['drop_new', 'evict_embryonic', 'evict_oldest'],
     default: D.on_full,
-    doc: 'What gives way when the table is full: the new one, the oldest without an answer, the longest silent.',
+    doc: 'What gives way when the table is full: the new one, one whose handshake is not complete, the longest silent.',
   },
   'conntrack.max_out_of_order': {
     type: 'integer',

@@ -4,8 +4,8 @@ export interface ConnTrackConfig {
   readonly max_connections: number;
   /**
    * What happens to a new connection when the table is full and holds no tombstone: it is not tracked (`drop_new`), or
-   * it takes the place of one that never got a second packet (`evict_embryonic`), or of one that was silent longest
-   * (`evict_oldest`). The two evictions look at a sample of the table, so that a flood costs bounded time.
+   * it takes the place of one that got no second packet or whose TCP handshake is not complete (`evict_embryonic`), or of
+   * one that was silent longest (`evict_oldest`). The two evictions look at a sample of the table, so that a flood costs bounded time.
    */
   readonly on_full: 'drop_new' | 'evict_embryonic' | 'evict_oldest';
   /** Open a TCP connection at a SYN-ACK whose SYN was not seen; its receiver becomes the originator. */

@@ -12,8 +12,14 @@ export interface Eviction {
   victim(): number;
 }
 
-/** Records looked at for a victim: a bounded sample, so that a flood costs the same per packet whatever the table's size. */
+/**
+ * Records looked at for a victim: a bounded sample, so that a flood costs the same per packet whatever the table's size.
+ * It is taken in short runs from all over the table, as connections of an age lie together.
+ */
 const SAMPLE = 64;
+const RUN = 8;
+/** Samples taken, where nobody in those before can be given up. */
+const ROUNDS = 4;
 
 export function createEviction(
   { rec, recF, maxConnections }: { rec: Int32Array; recF: Float64Array; maxConnections: number },
@@ -26,7 +32,8 @@ export function createEviction(
   const ring = new Int32Array(size);
   let first = 0;
   let last = 0;
-  let hand = stride;
+  const embryonicOnly = config.on_full === 'evict_embryonic';
+  let seed = 1;
 
   return {
     tombstone(c) {
@@ -44,19 +51,28 @@ export function createEviction(
     },
     victim() {
       if (config.on_full === 'drop_new') return 0;
-      const embryonic = config.on_full === 'evict_embryonic';
-      const end = table.end();
-      let best = 0;
-      for (let i = 0; i < SAMPLE; i++) {
-        hand = hand + stride >= end ? stride : hand + stride;
-        const meta = rec[hand + Rec.META];
-        if ((meta & ConnMeta.USED) === 0) continue;
-        // A tombstone that the ring had lost sight of.
-        if ((meta & ConnMeta.ENDED) !== 0) return hand;
-        if (embryonic && (meta & ConnMeta.SECOND) !== 0) continue;
-        if (best === 0 || recF[(hand + Rec.LAST) >> 1] < recF[(best + Rec.LAST) >> 1]) best = hand;
+      const records = (table.end() / stride - 1) | 0;
+      for (let round = 0; round < ROUNDS; round++) {
+        let best = 0;
+        for (let look = 0; look < SAMPLE; look++) {
+          if (look % RUN === 0) seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) | 0;
+          const c = Math.imul(1 + (((seed >>> 8) + (look % RUN)) % records), stride);
+          const meta = rec[c + Rec.META];
+          if ((meta & ConnMeta.USED) === 0) continue;
+          // A tombstone that the ring had lost sight of.
+          if ((meta & ConnMeta.ENDED) !== 0) return c;
+          if (embryonicOnly && !isEmbryonic(meta)) continue;
+          if (best === 0 || recF[(c + Rec.LAST) >> 1] < recF[(best + Rec.LAST) >> 1]) best = c;
+        }
+        if (best !== 0) return best;
       }
-      return best;
+      return 0;
     },
   };
+}
+
+/** One packet, or a TCP handshake that is not complete: a server under a flood answers every SYN. */
+function isEmbryonic(meta: number): boolean {
+  if ((meta & ConnMeta.SECOND) === 0) return true;
+  return (meta & (ConnMeta.SYN | ConnMeta.SYNACK)) !== 0 && (meta & ConnMeta.ESTABLISHED) === 0;
 }

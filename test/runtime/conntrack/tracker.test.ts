@@ -384,12 +384,22 @@ test('full table: eviction', () => {
   const oldest = run([...frames, syn(9, T0 + 2)], { on_full: 'evict_oldest' }, { maxConnections: 4 });
   assert.equal(ends(oldest), ['evicted']);
   assert.is(oldest.of('end')[0]?.conn, 'tcp 10.0.0.1:1000 -> 10.0.0.2:443');
-  const few = frames.slice(0, 6);
-  const embryonic = run([...few, syn(9, T0 + 2)], { on_full: 'evict_embryonic' }, { maxConnections: 4 });
+  // A handshake that is not complete does not count, whoever has tried again or answered.
+  const ack = (i: number, ts: number): Frame => ({
+    ts,
+    bytes: make.tcp({ flags: ACK, seq: 2, ack: 10, sport: 1000 + i }),
+  });
+  const half = [...frames, ack(0, T0 + 1.7), ack(1, T0 + 1.7), syn(9, T0 + 2)];
+  const embryonic = run(half, { on_full: 'evict_embryonic' }, { maxConnections: 4 });
   assert.equal(ends(embryonic), ['evicted']);
   assert.is(embryonic.of('end')[0]?.conn, 'tcp 10.0.0.1:1002 -> 10.0.0.2:443');
   // Nothing embryonic is left: refused.
-  const none = run([...frames, syn(9, T0 + 2)], { on_full: 'evict_embryonic' }, { maxConnections: 4 });
+  const whole = frames.slice(0, 6);
+  for (const i of [2, 3]) {
+    whole.push({ ts: T0 + 1.8, bytes: make.tcp(make.back({ flags: SYN | ACK, sport: 1000 + i, seq: 9, ack: 2 })) });
+  }
+  for (const i of [0, 1, 2, 3]) whole.push(ack(i, T0 + 1.9));
+  const none = run([...whole, syn(9, T0 + 2)], { on_full: 'evict_embryonic' }, { maxConnections: 4 });
   assert.is(none.counters().conns_refused, 1);
 });
 
