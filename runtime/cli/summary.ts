@@ -39,6 +39,7 @@ const UNDECODED: readonly CounterName[] = [
   'bad_tcp_header',
   'truncated_udp',
   'bad_udp_header',
+  'bad_checksum',
 ];
 /** Counters of tunnels, with the word for each. */
 const TUNNELS: readonly (readonly [CounterName, string])[] = [

@@ -131,6 +131,7 @@ function readConntrack(get: Get): ConnTrackConfig {
     max_streams: get('conntrack.max_streams'),
     on_gap: get('conntrack.on_gap'),
     max_probe_bytes: get('conntrack.max_probe_bytes'),
+    verify_checksums: get('conntrack.verify_checksums'),
   };
 }
 

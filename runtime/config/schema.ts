@@ -272,6 +272,11 @@ export const SCHEMA = {
     unit: 'bytes',
     doc: 'Bytes of a direction kept while its application protocol is not known.',
   },
+  'conntrack.verify_checksums': {
+    type: 'boolean',
+    default: D.verify_checksums,
+    doc: 'Leave out packets with wrong checksums. A host whose device computes them captures its own packets without.',
+  },
   'conntrack.init_synack': { type: 'boolean', default: D.init_synack, doc: 'Pick up TCP connections at a SYN-ACK.' },
   'conntrack.init_fin': { type: 'boolean', default: D.init_fin, doc: 'Pick up TCP connections at a FIN.' },
   'conntrack.init_rst': { type: 'boolean', default: D.init_rst, doc: 'Pick up TCP connections at an RST.' },

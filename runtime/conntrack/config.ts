@@ -43,6 +43,8 @@ export interface ConnTrackConfig {
    * SOCKS is found where it begins within this many bytes of its direction.
    */
   readonly max_probe_bytes: number;
+  /** Whether packets with a wrong IPv4, TCP or UDP checksum are left out. They are wrong where a sender's device computes them. */
+  readonly verify_checksums: boolean;
 }
 
 export const CONNTRACK_DEFAULTS: ConnTrackConfig = {
@@ -64,6 +66,7 @@ export const CONNTRACK_DEFAULTS: ConnTrackConfig = {
   max_streams: 0,
   on_gap: 'skip',
   max_probe_bytes: 4096,
+  verify_checksums: false,
 };
 
 /** The defaults with some values replaced. Values are checked by whoever read them (runtime/config). */

@@ -332,6 +332,9 @@ export function createReassembler(core: EngineCore, config: ConnTrackConfig, opt
       for (let dir = 0; dir < 2; dir++) {
         const d = s + Stream.DIRS + dir * Stream.DIR_STRIDE;
         while (ss[d + Dir.HEAD] !== 0) if (!skipHole(c, s, dir)) return;
+        // A FIN tells of bytes before it that never came.
+        const left = (ss[d + Dir.FIN] - ss[d + Dir.NEXT]) | 0;
+        if ((ss[d + Dir.FLAGS] & DirFlag.FIN) !== 0 && left < MAX_AHEAD) lose(d, left);
       }
     },
     expire,

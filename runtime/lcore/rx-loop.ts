@@ -68,12 +68,13 @@ const MANY_FRAMES = 1 << 18;
 export async function rxLoop(options: RxLoopOptions): Promise<void> {
   const { core, source, sub, seed, decap, share, latest, order, stopped } = options;
   const { pkt, pktF, clock, counters } = core;
-  const { timeout_resolution } = conntrackConfig(options.config);
+  const { timeout_resolution, verify_checksums } = conntrackConfig(options.config);
   const fragments = createFragmentTable(core.memory, pkt, pktF, counters, fragmentSlab(core.memory));
   const decode = createDecoder(core.memory, pkt, pktF, {
     seed,
     counters,
     fragments,
+    verifyChecksums: verify_checksums,
     ...(decap === undefined ? {} : { decap }),
     ...(share === undefined ? {} : { share }),
   });

@@ -6,6 +6,7 @@
  * lengths are checked before bytes are read: an out-of-bounds read would make its site slow for ever.
  */
 import { Counter, type Counters, createCounters } from '../stats/counters.ts';
+import { createChecksumVerifier } from './checksum.ts';
 import { type DecapConfig, decapsulates } from './decap-config.ts';
 import type { FragmentTable } from './fragments.ts';
 import { Hold, LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
@@ -27,6 +28,8 @@ export interface DecoderOptions {
   readonly counters?: Counters;
   /** Puts fragments together; without it fragments are counted and belong to no connection. */
   readonly fragments?: FragmentTable;
+  /** Whether checksums are verified; false by default. */
+  readonly verifyChecksums?: boolean;
   /** Tunnels to open; none by default. */
   readonly decap?: DecapConfig;
 }
@@ -189,7 +192,7 @@ export function createDecoder(
     counters[Counter.FRAMES] += own;
   }
 
-  return function decode(n) {
+  function decode(n: number): void {
     fragments?.newBurst();
     if (count > 1) {
       decodeShare(n);
@@ -200,5 +203,12 @@ export function createDecoder(
       readTime(p);
       if (!fast(p)) slow(p);
     }
+  }
+
+  if (options.verifyChecksums !== true) return decode;
+  const verify = createChecksumVerifier(memory, pkt, counters);
+  return function decodeAndVerify(n) {
+    decode(n);
+    verify(n);
   };
 }

@@ -19,6 +19,7 @@ export const enum Counter {
   TRUNCATED_UDP,
   BAD_UDP_HEADER,
   OTHER_TRANSPORT,
+  BAD_CHECKSUM,
   FRAGMENTS,
   // Not reasons of their own: kinds of frames counted elsewhere too.
   MALFORMED,
@@ -82,6 +83,7 @@ export const COUNTER_NAMES = [
   'truncated_udp',
   'bad_udp_header',
   'other_transport',
+  'bad_checksum',
   'fragments',
   'malformed',
   'datagrams_reassembled',

@@ -146,7 +146,13 @@ function packetsRun(random: Random, decode: ReturnType<typeof createBareDecoder>
     memory,
     decap: DECAP_ALL,
     maxConnections: 1 + random.below(20),
-    config: { init_data: true, init_synack: true, max_out_of_order: random.below(20), on_full: 'evict_oldest' },
+    config: {
+      verify_checksums: random.chance(0.1),
+      init_data: true,
+      init_synack: true,
+      max_out_of_order: random.below(20),
+      on_full: 'evict_oldest',
+    },
   });
   let ts = T0;
   const timed = frames.map((frame): Frame => {

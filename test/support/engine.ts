@@ -174,6 +174,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
     seed,
     counters,
     fragments,
+    verifyChecksums: config.verify_checksums,
     ...(decap === undefined ? {} : { decap }),
   });
   const tracker = createConnTracker(core, sub, options.parsers ?? [], config);

@@ -272,6 +272,20 @@ test('what the capture cut off is a gap', () => {
   assert.equal(gaps(engine), [0, 5]);
 });
 
+test('bytes before a FIN that never came are counted as lost', () => {
+  const lost = (...pieces: Piece[]) => {
+    const engine = run(pieces);
+    engine.drain();
+    assert.is(text(engine), 'abc');
+    const { stream_gaps, stream_gap_bytes } = engine.counters();
+    return [stream_gaps, stream_gap_bytes];
+  };
+  assert.equal(lost({ seq: 0, data: 'abc' }, { seq: 10, flags: FIN | ACK }), [1, 7]);
+  assert.equal(lost({ seq: 0, data: 'abc' }, { seq: 3, flags: FIN | ACK }), [0, 0]);
+  // A FIN out of any window tells nothing.
+  assert.equal(lost({ seq: 0, data: 'abc' }, { seq: 0x60000000, flags: FIN | ACK }), [0, 0]);
+});
+
 test('on_gap = drop ends the stream at a gap', () => {
   const engine = run(
     [

@@ -1,0 +1,65 @@
+/**
+ * Checksums of IPv4, TCP and UDP (RFC 1071), verified where `[conntrack] verify_checksums` asks for it. A packet whose
+ * checksum is wrong belongs to no connection, as its receiver would not have taken it.
+ *
+ * Only what was captured whole can be verified; the rest is believed, as is IPv6 with extension headers. Of tunnels that are opened the inside counts.
+ */
+import { Counter, type Counters } from '../stats/counters.ts';
+import { Meta, type PacketMemory, Pkt } from './layout.ts';
+import { IpProto } from './transport.ts';
+
+/** Looks through rows 0..n-1, which the decoder has filled. */
+export type ChecksumVerifier = (n: number) => void;
+
+export function createChecksumVerifier(memory: PacketMemory, pkt: Int32Array, counters: Counters): ChecksumVerifier {
+  const { view } = memory;
+
+  /** Adds the big-endian half-words of `length` bytes at `at`; the last byte of an odd number counts as the upper one. */
+  function add(sum: number, at: number, length: number): number {
+    const whole = at + (length & ~1);
+    let total = sum;
+    for (let i = at; i < whole; i += 2) total += view.getUint16(i);
+    return (length & 1) !== 0 ? total + (view.getUint8(whole) << 8) : total;
+  }
+
+  /** True if a sum with the checksum in it is the one's complement of zero. At most 2^15 half-words: below 2^31. */
+  function isRight(sum: number): boolean {
+    const folded = (sum & 0xffff) + (sum >>> 16);
+    return (folded & 0xffff) + (folded >>> 16) === 0xffff;
+  }
+
+  function verified(p: number): boolean {
+    const meta = pkt[p + Pkt.META];
+    const l3 = pkt[p + Pkt.L3];
+    const isV6 = (meta & Meta.IPV6) !== 0;
+    if (!isV6 && !isRight(add(0, l3, (view.getUint8(l3) & 0xf) << 2))) return false;
+    if (pkt[p + Pkt.CAPPAY] !== pkt[p + Pkt.PAYLEN] || (meta & Meta.MALFORMED) !== 0) return true;
+    const proto = meta & Meta.PROTO_MASK;
+    if (isV6) {
+      // A routing header may hold the address that was summed (RFC 8200 section 8.1).
+      const next = view.getUint8(l3 + 6);
+      if (next !== proto && next !== IpProto.IPV6_FRAGMENT) return true;
+    }
+    const l4 = pkt[p + Pkt.L4];
+    // A UDP checksum of 0 was not computed (RFC 768; RFC 6935 for tunnels over IPv6).
+    if (proto === IpProto.UDP && view.getUint16(l4 + 6) === 0) return true;
+    const length = pkt[p + Pkt.PAYLOAD] - l4 + pkt[p + Pkt.PAYLEN];
+    const addresses = isV6 ? add(0, l3 + 8, 32) : add(0, l3 + 12, 8);
+    return isRight(add(addresses + proto + length, l4, length));
+  }
+
+  return function verify(n) {
+    for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
+      if ((pkt[p + Pkt.META] & Meta.L4) === 0 || verified(p)) continue;
+      counters[Counter.BAD_CHECKSUM]++;
+      pkt[p + Pkt.META] &= Meta.PROTO_MASK | Meta.IPV6 | Meta.IP | Meta.VLAN;
+      pkt[p + Pkt.L4] = 0;
+      pkt[p + Pkt.PAYLOAD] = 0;
+      pkt[p + Pkt.PAYLEN] = 0;
+      pkt[p + Pkt.CAPPAY] = 0;
+      pkt[p + Pkt.PORTS] = 0;
+      pkt[p + Pkt.SEQ] = 0;
+      pkt[p + Pkt.ACK] = 0;
+    }
+  };
+}
