@@ -12,7 +12,15 @@ import { createFunctionReader } from './functions.ts';
 import { type AnalysisHost, folderOf, joinPath } from './host.ts';
 import type { DataTypeInfo, Declared } from './info.ts';
 import { createMarkReader } from './marks.ts';
-import { createModules, isTypeOnly, type Module, type Resolved, RUNTIME_MODULE, spanOf } from './modules.ts';
+import {
+  createModules,
+  declarationsOf,
+  isTypeOnly,
+  type Module,
+  type Resolved,
+  RUNTIME_MODULE,
+  spanOf,
+} from './modules.ts';
 import { createReport } from './report.ts';
 import { createSignatureReader } from './signatures.ts';
 
@@ -117,6 +125,17 @@ export function createAnalysis(host: AnalysisHost, path: string): Analysis {
     const resolved = modules.resolveExport(module, name);
     if (resolved === undefined) return notExported(module, name);
     const { node } = resolved;
+    const [twin] = declarationsOf(resolved.module.node, resolved.name).filter((other) => other !== node);
+    if (twin !== undefined) {
+      const { source: file } = resolved.module;
+      report.error(
+        'duplicate-name',
+        { file, span: spanOf(node.name ?? node) },
+        `\`${resolved.name}\` is declared twice`,
+        undefined,
+        [{ message: 'the other is here', file, span: spanOf(twin.name ?? twin) }],
+      );
+    }
     const declared: Declared = { name, module: from, file: resolved.module.source, span: spanOf(node.name ?? node) };
     if (ts.isVariableDeclaration(node)) {
       const call = marks.filterCall(resolved.module, node);

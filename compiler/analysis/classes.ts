@@ -138,6 +138,16 @@ export function createClassReader(context: ClassContext): ClassReader {
       report.error('no-methods', declared, `the filter \`${declared.name}\` has no method that is ever asked`, hint);
       return undefined;
     }
+    for (const method of found) {
+      if (!method.levels.includes('Packet')) continue;
+      const why = 'Packet delivers single frames outside any connection, and a class is made for a connection';
+      report.error(
+        'bad-filter',
+        { file: module.source, span: method.span },
+        why,
+        "write a function: filter('Packet', …)",
+      );
+    }
     return {
       ...declared,
       kind: 'class',

@@ -56,6 +56,10 @@ export function createFunctionReader(
       const hint = 'return Accept, Drop or Continue';
       report.error('filter-returns-nothing', place, `the filter \`${declared.name}\` returns nothing`, hint);
     }
+    if (levels.length > 1 && levels.includes('Packet')) {
+      const why = '`Packet` is for single frames outside any connection, and the other levels are of a connection';
+      report.error('bad-filter', { file: module.source, span: spanOf(level) }, why, 'make it two filters');
+    }
     const params = signatures.params(from, node);
     checkLevels(report, from, params, levels, known);
     return levels.length === 0 ? undefined : { ...declared, kind: 'function', levels, params, methods: [] };

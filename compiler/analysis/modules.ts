@@ -44,6 +44,18 @@ export interface Resolved {
   readonly node: Declaration;
 }
 
+/** Everything of a module's top level that declares a value of this name; overloads of a function count once. */
+export function declarationsOf(file: ts.SourceFile, name: string): readonly Declaration[] {
+  return file.statements.flatMap((statement): readonly Declaration[] => {
+    if (ts.isVariableStatement(statement)) {
+      return statement.declarationList.declarations.filter((one) => one.name.getText() === name);
+    }
+    const isValue =
+      ts.isClassDeclaration(statement) || (ts.isFunctionDeclaration(statement) && statement.body !== undefined);
+    return isValue && statement.name?.text === name ? [statement] : [];
+  });
+}
+
 export interface Modules {
   /** The module at `path`, read and parsed once; syntax errors are reported. Undefined when there is no such file. */
   load(path: string): Module | undefined;

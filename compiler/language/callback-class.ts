@@ -2,12 +2,12 @@
  * Callback classes: every method gets data of its own at the levels it names, the constructor what is known at the first
  * packet. A method is called from the moment the condition holds; nothing is kept for it from before.
  */
-import type { CallbackInfo, UpdateMethod } from '../analysis/info.ts';
+import type { CallbackInfo, Level, UpdateMethod } from '../analysis/info.ts';
 import type { Ident, Span } from './ast.ts';
-import { conjunctionProblem, dataProblem } from './levels.ts';
+import { conjunctionProblem, dataProblem, PACKET_LEVELS } from './levels.ts';
 import type { Report } from './report.ts';
 import type { Conjunction } from './satisfiable.ts';
-import type { TypedMethod, TypedParam } from './typed.ts';
+import type { Predicate, TypedMethod, TypedParam } from './typed.ts';
 
 interface Tools {
   /** Parameters with their types; undefined after reporting what is no data type. */
@@ -93,12 +93,23 @@ function neverCalled(
     levels.flatMap((level) => {
       const problems = all.map((literals) => conjunctionProblem(literals, level));
       const [problem] = problems;
-      // The order of some levels is not fixed: what may be known in time is not warned of.
-      const surely =
-        problem !== undefined &&
-        !problems.includes(undefined) &&
-        (level === 'L4FirstPacket' || problem.includes('single packet'));
+      // The order of most levels is not fixed: what may be known in time is not warned of.
+      const surely = problem !== undefined && !problems.includes(undefined) && isHopeless(all, level);
       return surely ? [{ method: name, problem }] : [];
     }),
   );
+}
+
+/** Nothing is known before the first packet, and a test of single packets cannot be made where there are none. */
+function isHopeless(all: readonly Conjunction[], level: Level): boolean {
+  return (
+    level === 'L4FirstPacket' ||
+    all.every((literals) => literals.some(({ predicate }) => !isOfConnection(predicate, level)))
+  );
+}
+
+/** Whether a test can be made at a level at all, be it that its outcome is not known yet. */
+function isOfConnection(predicate: Predicate, level: Level): boolean {
+  const ofPacket = predicate.kind === 'field' && predicate.field.scope === 'packet';
+  return !ofPacket || PACKET_LEVELS.includes(level);
 }

@@ -6,7 +6,14 @@ import type { FilterFile, Ident, SourceFile, Span, SubscribeStatement } from './
 import { checkClass } from './callback-class.ts';
 import type { CheckEnvironment } from './environment.ts';
 import type { Expressions } from './expressions.ts';
-import { conjunctionProblem, inferLevel, type LevelQuestion, levelProblem, suitableLevels } from './levels.ts';
+import {
+  conjunctionProblem,
+  dataProblem,
+  inferLevel,
+  type LevelQuestion,
+  levelProblem,
+  suitableLevels,
+} from './levels.ts';
 import { type Details, listNames, type Report } from './report.ts';
 import { isReservedWord } from './reserved-words.ts';
 import { alternatives, type Conjunction, findConflict, type Literal } from './satisfiable.ts';
@@ -212,7 +219,7 @@ export function createSubscriptions(
 
   function pickLevels(
     statement: SubscribeStatement,
-    { params }: Handler,
+    { params, callback }: Handler,
     levels: readonly Level[],
     all: readonly Conjunction[] | undefined,
   ): readonly Level[] | undefined {
@@ -223,11 +230,27 @@ export function createSubscriptions(
       const span = statement.levels[i]?.span ?? statement.name.span;
       const problem = levelProblem(question, level);
       if (problem !== undefined) {
-        report.error('level', span, problem, { suggestion: wouldDo(suitableLevels(question)) });
+        const suggestion = wouldDo(suitableLevels(question));
+        const notes = askedFor(callback, params, level, problem);
+        report.error('level', span, problem, { suggestion, ...(notes.length > 0 && { notes }) });
         failed = true;
       } else warnOfLateParts(all ?? [], level, span);
     }
     return failed ? undefined : levels;
+  }
+
+  /** Where an imported function asks for the data that makes the problem. */
+  function askedFor(
+    callback: CallbackInfo | undefined,
+    params: readonly TypedParam[],
+    level: Level,
+    problem: string,
+  ): NonNullable<Details['notes']> {
+    const own = params.findIndex(({ type }) => dataProblem(type, level) === problem);
+    const param = callback?.params[own];
+    return callback === undefined || param === undefined
+      ? []
+      : [{ message: 'asked for here', file: callback.file, span: param.span }];
   }
 
   function inferredLevel({ name, params }: SubscribeStatement, question: LevelQuestion): readonly Level[] | undefined {
