@@ -33,6 +33,7 @@ static napi_value init(napi_env env, napi_value exports) {
   defineMemory(env, exports);
   definePort(env, exports);
   defineReader(env, exports);
+  defineRing(env, exports);
   defineFlow(env, exports);
 #else
   set(env, exports, "haveDpdk", boolean(env, false));

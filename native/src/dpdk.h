@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <rte_ring.h>
 
 #include <atomic>
 #include <cstdint>
@@ -21,7 +22,8 @@ constexpr uint32_t BURST_MAX = 64;
 // A frame of several segments is copied here, one slot per row of the burst; longer frames are dropped and counted.
 constexpr uint32_t BOUNCE_SLOT = 65536;
 
-// The packet memory of one worker, one mapping: [mbuf data][bounce slots][tracker's slab]. The mbufs themselves live in
+// The packet memory of one worker, or of workers that hand packets to each other, one mapping: [mbuf data][bounce slots of
+// each worker][slabs of their trackers]. The mbufs themselves live in
 // DPDK's heap and point into the first part for good (a pool with pinned external buffers).
 struct Memory {
   uint8_t* base = nullptr;
@@ -32,6 +34,8 @@ struct Memory {
   size_t slabLength = 0;
   uint32_t capacity = 0;
   uint32_t elementSize = 0;
+  // Workers that may read packets of this memory.
+  uint32_t lanes = 1;
   rte_mempool* pool = nullptr;
   // Mapped by us (munmap) or reserved from DPDK's hugepages (memzone).
   void* mapping = nullptr;
@@ -56,10 +60,19 @@ struct RxQueue {
   int32_t link;
   // Times come with the packets (net_pcap), else one clock reading per burst.
   bool packetTime;
+  // Where packets come from that another worker took from the queue; nullptr for the queue itself.
+  rte_ring* source = nullptr;
+  // Where packets of other workers go, by the number of the worker.
+  std::vector<rte_ring*> targets;
 };
+
+// A ring between two workers, by its number; nullptr when there is none.
+rte_ring* ringAt(uint32_t id);
 
 struct Reader {
   uint32_t memoryId = 0;
+  // Which bounce slots of the memory are its own.
+  uint32_t lane = 0;
   Memory* memory = nullptr;
   std::vector<RxQueue> queues;
   uint32_t next = 0;
@@ -69,6 +82,8 @@ struct Reader {
   // Mbufs of the latest burst; released at the start of the next one unless their row is marked.
   rte_mbuf* burst[BURST_MAX];
   uint32_t burstLength = 0;
+  // The queue of each, by its place in `queues`.
+  uint8_t burstQueue[BURST_MAX];
   // Held mbufs by element of the memory.
   std::vector<rte_mbuf*> held;
   uint32_t heldCount = 0;
@@ -77,6 +92,8 @@ struct Reader {
   uint64_t packets = 0;
   uint64_t bytes = 0;
   uint64_t oversize = 0;
+  // Packets for another worker that its ring had no room for.
+  uint64_t ringFull = 0;
 };
 
 // Gives all mbufs back and lets go of the memory.

@@ -74,7 +74,7 @@ static bool map(Memory& memory, int socket, const char* name, rte_iova_t& iova) 
   return true;
 }
 
-// memoryCreate({ capacity, cacheSize, dataRoom, slabLength, socket }): returns the memory's number.
+// memoryCreate({ capacity, cacheSize, dataRoom, slabLength, socket, lanes }): returns the memory's number.
 static napi_value memoryCreate(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   if (!ealRunning()) return fail(env, "DPDK is not running");
@@ -88,8 +88,9 @@ static napi_value memoryCreate(napi_env env, napi_callback_info info) {
   if (dataRoom > UINT16_MAX) return fail(env, "packet buffers can hold %u bytes at most", UINT16_MAX - RTE_PKTMBUF_HEADROOM);
   memory->elementSize = static_cast<uint32_t>(roundUp(dataRoom, RTE_CACHE_LINE_SIZE));
   memory->poolBytes = roundUp(static_cast<size_t>(memory->capacity) * memory->elementSize, HUGE_PAGE);
+  memory->lanes = toUint(env, property(env, args[0], "lanes"), 1);
   memory->bounceOffset = memory->poolBytes;
-  memory->slabOffset = memory->bounceOffset + static_cast<size_t>(BURST_MAX) * BOUNCE_SLOT;
+  memory->slabOffset = memory->bounceOffset + static_cast<size_t>(memory->lanes) * BURST_MAX * BOUNCE_SLOT;
   memory->length = roundUp(memory->slabOffset + memory->slabLength, HUGE_PAGE);
   if (memory->length > INT32_MAX) {
     return fail(env, "%u packets of %u bytes need more than the 2 GiB that one core can have", memory->capacity, dataRoom);

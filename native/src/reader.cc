@@ -20,8 +20,40 @@ constexpr uint32_t PREFETCH_AHEAD = 4;
 enum Word { OFFSET = 0, CAPLEN = 1, WIRELEN = 2, SEC = 3, NSEC = 4, LINK = 5, RSS = 6, HOLD = 7 };
 // Word HOLD of a row whose bytes are no mbuf of the pool and therefore cannot be held.
 constexpr int32_t NOT_HOLDABLE = -1;
+// Word HOLD of a row for another worker: this less the worker's number; or for all workers.
+constexpr int32_t FOR_WORKER = -2;
+constexpr int32_t FOR_ALL = INT32_MIN;
+// In a ring, mbufs are aligned; this bit marks one that its sender counted already and has sent to all.
+constexpr uintptr_t COPY = 1;
 
 static inline uint8_t* dataOf(const rte_mbuf* mbuf) { return rte_pktmbuf_mtod(mbuf, uint8_t*); }
+
+// Hands the mbuf of row `i` to the workers that its row names. True if the reader has no more to do with it.
+static bool handOff(Reader& r, uint32_t i) {
+  int32_t to = r.rows[i * ROW_WORDS + HOLD];
+  rte_mbuf* mbuf = r.burst[i];
+  const std::vector<rte_ring*>& targets = r.queues[r.burstQueue[i]].targets;
+  if (to > FOR_WORKER || targets.empty()) return false;
+  if (to == FOR_ALL) {
+    for (rte_ring* target : targets) {
+      if (target == nullptr) continue;
+      rte_pktmbuf_refcnt_update(mbuf, 1);
+      if (rte_ring_sp_enqueue(target, reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(mbuf) | COPY)) == 0) continue;
+      rte_pktmbuf_refcnt_update(mbuf, -1);
+      r.ringFull++;
+    }
+    return false;
+  }
+  size_t worker = static_cast<size_t>(FOR_WORKER - to);
+  if (worker >= targets.size() || targets[worker] == nullptr) return false;
+  if (rte_ring_sp_enqueue(targets[worker], mbuf) != 0) {
+    r.ringFull++;
+    return false;
+  }
+  r.packets--;
+  r.bytes -= static_cast<uint32_t>(r.rows[i * ROW_WORDS + WIRELEN]);
+  return true;
+}
 
 // Gives back the previous burst, but keeps the mbufs whose row JavaScript has marked.
 static void releaseBurst(Reader& r) {
@@ -36,6 +68,7 @@ static void releaseBurst(Reader& r) {
         continue;
       }
     }
+    if (handOff(r, i)) continue;
     free[n++] = r.burst[i];
   }
   if (n != 0) rte_pktmbuf_free_bulk(free, n);
@@ -57,7 +90,7 @@ static void restoreVlan(rte_mbuf* mbuf) {
 static bool bounce(Reader& r, const rte_mbuf* mbuf, uint32_t row, int32_t* words) {
   uint32_t length = mbuf->pkt_len;
   if (length > BOUNCE_SLOT) return false;
-  size_t offset = r.memory->bounceOffset + static_cast<size_t>(row) * BOUNCE_SLOT;
+  size_t offset = r.memory->bounceOffset + static_cast<size_t>(r.lane * BURST_MAX + row) * BOUNCE_SLOT;
   uint8_t* to = r.memory->base + offset;
   uint32_t copied = 0;
   for (const rte_mbuf* m = mbuf; m != nullptr && copied + m->data_len <= length; m = m->next) {
@@ -78,7 +111,10 @@ static uint32_t fillRows(Reader& r, const RxQueue& queue, rte_mbuf** mbufs, uint
   for (uint32_t i = 0; i < count; i++) {
     if (i + PREFETCH_AHEAD < count) rte_prefetch0(dataOf(mbufs[i + PREFETCH_AHEAD]));
     rte_mbuf* mbuf = mbufs[i];
-    if (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) restoreVlan(mbuf);
+    if (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
+      restoreVlan(mbuf);
+      mbuf->ol_flags &= ~RTE_MBUF_F_RX_VLAN_STRIPPED;
+    }
     int32_t* words = r.rows + row * ROW_WORDS;
     size_t offset = static_cast<size_t>(dataOf(mbuf) - base);
     if (mbuf->nb_segs == 1 && offset < r.memory->poolBytes) {
@@ -102,9 +138,33 @@ static uint32_t fillRows(Reader& r, const RxQueue& queue, rte_mbuf** mbufs, uint
       words[NSEC] = static_cast<int32_t>(now.tv_nsec);
     }
     r.bytes += mbuf->pkt_len;
+    r.burstQueue[row] = static_cast<uint8_t>(&queue - r.queues.data());
     r.burst[row++] = mbuf;
   }
   return row;
+}
+
+// A burst from the device, unless a worker that would get packets of it lags behind: then they wait in the device, which
+// counts what it loses.
+static uint32_t receive(const RxQueue& queue, rte_mbuf** mbufs, uint32_t max) {
+  for (rte_ring* target : queue.targets) {
+    if (target != nullptr && rte_ring_free_count(target) < BURST_MAX) return 0;
+  }
+  return rte_eth_rx_burst(queue.port, queue.queue, mbufs, static_cast<uint16_t>(max));
+}
+
+// A burst of what another worker took from the queue.
+static uint32_t takeOver(Reader& r, const RxQueue& queue, rte_mbuf** mbufs, uint32_t max) {
+  void* objects[BURST_MAX];
+  uint32_t n = rte_ring_sc_dequeue_burst(queue.source, objects, max, nullptr);
+  for (uint32_t i = 0; i < n; i++) {
+    uintptr_t object = reinterpret_cast<uintptr_t>(objects[i]);
+    mbufs[i] = reinterpret_cast<rte_mbuf*>(object & ~COPY);
+    if ((object & COPY) == 0) continue;
+    r.packets--;
+    r.bytes -= mbufs[i]->pkt_len;
+  }
+  return n;
 }
 
 static uint32_t poll(Reader& r, uint32_t max) {
@@ -116,7 +176,7 @@ static uint32_t poll(Reader& r, uint32_t max) {
   uint32_t queues = static_cast<uint32_t>(r.queues.size());
   for (uint32_t i = 0; i < queues && row < max; i++) {
     const RxQueue& queue = r.queues[(r.next + i) % queues];
-    uint32_t n = rte_eth_rx_burst(queue.port, queue.queue, mbufs, static_cast<uint16_t>(max - row));
+    uint32_t n = queue.source == nullptr ? receive(queue, mbufs, max - row) : takeOver(r, queue, mbufs, max - row);
     if (n == 0) continue;
     if (!clockRead) {
       clock_gettime(CLOCK_REALTIME, &now);
@@ -147,9 +207,10 @@ static Reader* readerAt(napi_env env, napi_value handle) {
   return index < state->readers.size() ? state->readers[index].get() : nullptr;
 }
 
-// readerOpen(memory, rows, queues): queues is a flat list of [port, queue, link type, packet times 0 or 1].
+// readerOpen(memory, rows, queues, lane): queues is a flat list of [port, queue, link type, packet times 0 or 1, ring + 1
+// or 0 for the queue itself].
 static napi_value readerOpen(napi_env env, napi_callback_info info) {
-  Args<3> args(env, info);
+  Args<4> args(env, info);
   uint32_t id = toUint(env, args[0], UINT32_MAX);
   Memory* memory = memoryAt(id);
   if (memory == nullptr) return fail(env, "no packet memory %u", id);
@@ -162,18 +223,22 @@ static napi_value readerOpen(napi_env env, napi_callback_info info) {
     return fail(env, "the packet rows must be an Int32Array");
   }
   std::vector<napi_value> words = elements(env, args[2]);
-  if (words.empty() || words.size() % 4 != 0) return fail(env, "a reader needs at least one queue");
-  for (size_t i = 0; i < words.size(); i += 4) {
+  if (words.empty() || words.size() % 5 != 0) return fail(env, "a reader needs at least one queue");
+  for (size_t i = 0; i < words.size(); i += 5) {
     RxQueue queue;
     queue.port = static_cast<uint16_t>(toUint(env, words[i]));
     queue.queue = static_cast<uint16_t>(toUint(env, words[i + 1]));
     queue.link = static_cast<int32_t>((toUint(env, words[i + 2]) & 0xffff) | (static_cast<uint32_t>(queue.port) << 16));
     queue.packetTime = toUint(env, words[i + 3]) != 0;
+    uint32_t ring = toUint(env, words[i + 4]);
+    if (ring != 0 && (queue.source = ringAt(ring - 1)) == nullptr) return fail(env, "no ring %u", ring - 1);
     reader->queues.push_back(queue);
   }
   reader->rows = static_cast<int32_t*>(data);
   reader->rowCount = static_cast<uint32_t>(length / ROW_WORDS);
   reader->memoryId = id;
+  reader->lane = toUint(env, args[3]);
+  if (reader->lane >= memory->lanes) return fail(env, "packet memory %u has %u lanes", id, memory->lanes);
   reader->held.assign(memory->poolBytes / memory->elementSize, nullptr);
   reader->timeOffset = rte_mbuf_dynfield_lookup(RTE_MBUF_DYNFIELD_TIMESTAMP_NAME, nullptr);
   int flag = rte_mbuf_dynflag_lookup(RTE_MBUF_DYNFLAG_RX_TIMESTAMP_NAME, nullptr);
@@ -225,7 +290,8 @@ static napi_value releaseHeld(napi_env env, napi_callback_info info) {
   return number(env, freed);
 }
 
-// readerStats(reader, out): out[0..3] = packets, bytes, frames too long, mbufs held.
+// readerStats(reader, out): out[0..4] = packets, bytes, frames too long, mbufs held, packets that found
+// no room in the ring of their worker.
 static napi_value readerStats(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   Reader* reader = readerAt(env, args[0]);
@@ -234,14 +300,32 @@ static napi_value readerStats(napi_env env, napi_callback_info info) {
   size_t length = 0;
   void* data = nullptr;
   if (napi_get_typedarray_info(env, args[1], &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_float64_array || length < 4) {
-    return fail(env, "statistics go into a Float64Array of 4");
+      type != napi_float64_array || length < 5) {
+    return fail(env, "statistics go into a Float64Array of 5");
   }
   double* out = static_cast<double*>(data);
   out[0] = static_cast<double>(reader->packets);
   out[1] = static_cast<double>(reader->bytes);
   out[2] = static_cast<double>(reader->oversize);
   out[3] = reader->heldCount;
+  out[4] = static_cast<double>(reader->ringFull);
+  return nullptr;
+}
+
+// readerTargets(reader, queue, rings): packets of the reader's `queue` (its place in the list) for worker i go to ring
+// rings[i] - 1; 0 where there is none.
+static napi_value readerTargets(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  Reader* reader = readerAt(env, args[0]);
+  if (reader == nullptr) return fail(env, "this reader is closed");
+  uint32_t queue = toUint(env, args[1], UINT32_MAX);
+  if (queue >= reader->queues.size()) return fail(env, "the reader has no queue %u", queue);
+  std::vector<rte_ring*> targets;
+  for (napi_value ring : elements(env, args[2])) {
+    uint32_t id = toUint(env, ring);
+    targets.push_back(id == 0 ? nullptr : ringAt(id - 1));
+  }
+  reader->queues[queue].targets = std::move(targets);
   return nullptr;
 }
 
@@ -285,6 +369,7 @@ void defineReader(napi_env env, napi_value exports) {
   define(env, exports, "rxBurst", rxBurst);
   define(env, exports, "readerRelease", releaseHeld);
   define(env, exports, "readerStats", readerStats);
+  define(env, exports, "readerTargets", readerTargets);
   define(env, exports, "readerClose", readerClose);
   define(env, exports, "portSend", portSend);
 }

@@ -33,6 +33,7 @@ void defineEal(napi_env env, napi_value exports);
 void defineMemory(napi_env env, napi_value exports);
 void definePort(napi_env env, napi_value exports);
 void defineReader(napi_env env, napi_value exports);
+void defineRing(napi_env env, napi_value exports);
 void defineFlow(napi_env env, napi_value exports);
 #endif
 

@@ -17,6 +17,7 @@ import { ealArguments } from './eal.ts';
 import { installFilter } from './hardware-filter.ts';
 import { availableCores, Capability, coreList, hasCapability, hasInterface, hugepages } from './machine.ts';
 import { sinkTable } from './sink.ts';
+import { createTeam, shareQueue, type Team } from './team.ts';
 
 /** What one receive core works on. */
 export interface WorkerPlan {
@@ -31,6 +32,8 @@ export interface WorkerPlan {
   readonly sink: boolean;
   /** Flow sampling in software: buckets to keep by port number. */
   readonly keep: readonly (readonly [port: number, buckets: number])[];
+  /** The cores that share its devices' packets, where no device can share them out. */
+  readonly team?: Team;
 }
 
 export interface LivePort {
@@ -89,6 +92,7 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
 
   const opened: LivePort[] = [];
   const memories: number[] = [];
+  const rings: number[] = [];
   const notes: string[] = [];
   /** Undoes what was done so far, all of it even if a step fails. */
   function close(): string[] {
@@ -105,24 +109,14 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       step(name, () => addon.portStop(port));
       step(name, () => addon.deviceRemove(port));
     }
-    for (const memory of memories.splice(0)) step('packet memory', () => addon.memoryFree(memory));
+    for (const ring of rings.splice(0)) step('ring', () => addon.ringFree(ring));
+    for (const memory of new Set(memories.splice(0))) step('packet memory', () => addon.memoryFree(memory));
     step('DPDK', () => addon.ealStop());
     return faults;
   }
 
   try {
-    for (const _ of cores) {
-      memories.push(
-        attempt(addon, 'packet memory', 'lower mempool.capacity or free memory', () =>
-          addon.memoryCreate({ ...config.mempool, dataRoom, slabLength, socket: -1 }),
-        ),
-      );
-    }
-    /** Ports that sample in software, and buckets that the RSS tables of others keep. */
-    const keep = new Map<number, number>();
-    const tables = new Map<number, number>();
-    const queuesOf = new Map<number, QueueSpec[]>(cores.map((core) => [core, []]));
-    for (const port of ports) {
+    const planned = ports.map((port) => {
       const name = port.device.kind === 'pci' ? port.device.address : port.device.name;
       const number = plug(addon, port.device, name);
       const info = addon.portInfo(number);
@@ -130,6 +124,31 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       const links_ = links.get(port) ?? [];
       const plan = planQueues(port, info, links_);
       if (plan.note !== undefined) notes.push(plan.note);
+      return { port, name, number, info, links_, plan };
+    });
+    const members = teamOf(planned);
+    const team = createTeam(members.length);
+    // Cores that hand packets to each other see one memory, as large as theirs would be together.
+    const lanes = Math.max(1, members.length);
+    const capacity = config.mempool.capacity * lanes;
+    for (const core of cores) {
+      const first = members.indexOf(core) > 0 ? memories[cores.indexOf(members[0] ?? core)] : undefined;
+      const memory = () =>
+        addon.memoryCreate({
+          ...config.mempool,
+          capacity,
+          dataRoom,
+          slabLength: slabLength * lanes,
+          lanes,
+          socket: -1,
+        });
+      memories.push(first ?? attempt(addon, 'packet memory', 'lower mempool.capacity or free memory', memory));
+    }
+    /** Ports that sample in software, and buckets that the RSS tables of others keep. */
+    const keep = new Map<number, number>();
+    const tables = new Map<number, number>();
+    const queuesOf = new Map<number, QueueSpec[]>(cores.map((core) => [core, []]));
+    for (const { port, name, number, info, links_, plan } of planned) {
       if (port.sink !== undefined && plan.sink) tables.set(number, port.sink.buckets);
       else if (port.sink !== undefined && port.sink.buckets < BUCKETS) {
         keep.set(number, port.sink.buckets);
@@ -144,25 +163,35 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
         }),
       );
       plan.cores.forEach((core, queue) => {
-        queuesOf.get(core)?.push({
+        const spec: QueueSpec = {
           port: number,
           queue,
           linkType: links_[queue] ?? PORT_LINK_TYPE,
           packetTimes: links_.length > 0,
           finite: links_.length > 0 && online.duration === undefined,
+        };
+        const each = members.length === 0 ? [spec] : shareQueue(addon, spec, members.length, rings);
+        each.forEach((own, place) => {
+          queuesOf.get(members[place] ?? core)?.push(own);
         });
       });
     }
     const workers = cores
       .map((core, i) => ({ core, memory: memories[i] ?? 0, queues: queuesOf.get(core) ?? [] }))
       .filter(({ queues }) => queues.length > 0)
-      .map((worker, id): WorkerPlan => ({ ...worker, id, sink: sinks.has(worker.core), keep: [...keep] }));
+      .map((worker, id): WorkerPlan => {
+        const own = team[members.indexOf(worker.core)];
+        const plan = { ...worker, id, sink: sinks.has(worker.core), keep: [...keep] };
+        return own === undefined ? plan : { ...plan, team: own };
+      });
     const start = (rules?: readonly FlowRule[]) =>
       opened.flatMap((live) => {
         const { name, port } = live;
         const promiscuous = attempt(addon, name, undefined, () => addon.portStart(port, online.promiscuous));
         const said = online.promiscuous && !promiscuous ? [`${name}: promiscuous mode cannot be switched on`] : [];
-        const own = workers.flatMap((worker) => worker.queues.filter((queue) => queue.port === port));
+        const own = workers.flatMap((worker) =>
+          worker.queues.filter((queue) => queue.port === port && queue.ring === undefined),
+        );
         let queues = own.map(({ queue }) => queue).sort((a, b) => a - b);
         const buckets = tables.get(port);
         if (buckets !== undefined) {
@@ -250,6 +279,8 @@ interface QueuePlan {
   readonly rss: boolean;
   /** The last queue is the sink's. */
   readonly sink: boolean;
+  /** Nothing but the cores themselves can share out its packets. */
+  readonly inSoftware?: boolean;
   readonly note?: string;
 }
 
@@ -257,16 +288,14 @@ interface QueuePlan {
 function planQueues(port: PortConfig, info: PortInfo, links: readonly number[]): QueuePlan {
   const { device, cores } = port;
   const [first = 0] = cores;
-  if (links.length > 0) {
-    if (cores.length > 1) throw noSharding(info.name, cores.length, 'plays captures in order');
-    return { cores: links.map(() => first), rss: false, sink: false };
-  }
+  const inSoftware = cores.length > 1;
+  if (links.length > 0) return { cores: links.map(() => first), rss: false, sink: false, inSoftware };
   if (port.sink !== undefined && device.kind === 'pci' && info.rss && info.maxRxQueues > cores.length) {
     return { cores: [...cores, port.sink.core], rss: true, sink: true };
   }
   if (cores.length === 1) return { cores: [first], rss: false, sink: false };
   if (device.kind === 'virtual') {
-    if (info.driver !== 'net_af_packet') throw noSharding(info.name, cores.length, `${info.driver} has no RSS`);
+    if (info.driver !== 'net_af_packet') return { cores: [first], rss: false, sink: false, inSoftware };
     // The kernel spreads packets over the sockets of a fanout group by a hash that is alike for both directions.
     const pairs = Number(optionValues(device, 'qpairs')[0] ?? 1);
     if (pairs !== cores.length) {
@@ -282,18 +311,35 @@ function planQueues(port: PortConfig, info: PortInfo, links: readonly number[]):
       note: `${info.name}: while a core is overloaded, the kernel sends its packets to another core, which splits connections`,
     };
   }
-  if (!info.rss) throw noSharding(info.name, cores.length, `${info.driver} offers no RSS`);
+  if (!info.rss) return { cores: [first], rss: false, sink: false, inSoftware };
   if (cores.length > info.maxRxQueues) {
     throw new DeviceError(`${info.name}: ${cores.length} cores need as many queues, and it has ${info.maxRxQueues}`);
   }
   return { cores, rss: true, sink: false };
 }
 
-function noSharding(name: string, cores: number, why: string): DeviceError {
-  return new DeviceError(
-    `${name}: its flows cannot be spread over ${cores} cores: ${why}`,
-    'give this port one core; net_af_packet with qpairs=N and devices with RSS take several',
-  );
+/** The cores that share packets in software; none when the devices do it, or each port has a core of its own. */
+function teamOf(
+  planned: readonly { readonly name: string; readonly port: PortConfig; readonly plan: QueuePlan }[],
+): readonly number[] {
+  const shared = planned.find(({ plan }) => plan.inSoftware === true);
+  if (shared === undefined) return [];
+  const { cores } = shared.port;
+  const other = planned.find(({ port }) => port.cores.join() !== cores.join());
+  if (other !== undefined) {
+    throw new DeviceError(
+      `${shared.name} cannot spread flows over cores by itself, and ${other.name} has other cores than it`,
+      `give all ports the same cores, or ${shared.name} one core`,
+    );
+  }
+  const byItself = planned.find(({ plan }) => plan.inSoftware !== true);
+  if (byItself !== undefined) {
+    throw new DeviceError(
+      `${shared.name} cannot spread flows over cores by itself, and ${byItself.name} can`,
+      `give ${shared.name} one core of its own`,
+    );
+  }
+  return cores;
 }
 
 function checkCores(addon: DpdkAddon, config: Config): void {

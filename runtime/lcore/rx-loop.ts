@@ -33,6 +33,8 @@ export interface RxLoopOptions {
   readonly seed: number;
   /** Which of the packets are this core's; all by default. */
   readonly share?: Share;
+  /** Cores that share the packets of a device: one word of shared memory for the time of the latest packet of all. */
+  readonly latest?: Float64Array;
   /** The core's lines, to be told of the progress of time. */
   readonly order?: LineOrder;
   /** Asked between rounds: true ends the run as the end of the input would. */
@@ -64,14 +66,15 @@ const MANY_FRAMES = 1 << 18;
  * (`InputError`), what came before was processed and ended the same way, and the error is thrown.
  */
 export async function rxLoop(options: RxLoopOptions): Promise<void> {
-  const { core, source, sub, seed, decap, share, order, stopped } = options;
+  const { core, source, sub, seed, decap, share, latest, order, stopped } = options;
   const { pkt, pktF, clock, counters } = core;
-  const { timeout_resolution } = conntrackConfig(options.config);
+  const { timeout_resolution, verify_checksums } = conntrackConfig(options.config);
   const fragments = createFragmentTable(core.memory, pkt, pktF, counters, fragmentSlab(core.memory));
   const decode = createDecoder(core.memory, pkt, pktF, {
     seed,
     counters,
     fragments,
+    verifyChecksums: verify_checksums,
     ...(decap === undefined ? {} : { decap }),
     ...(share === undefined ? {} : { share }),
   });
@@ -116,6 +119,7 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     }
     frames += n;
     times[Time.LATEST] = pktF[(((n - 1) << Pkt.SHIFT) + Pkt.TS) >> 1];
+    if (latest !== undefined && share?.handOff === true) latest[0] = times[Time.LATEST];
     if (frames - framesAtTick > MANY_FRAMES) {
       framesAtTick = frames;
       order?.release(times[Time.NEXT]);
@@ -146,6 +150,7 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
   function drain(): void {
     order?.burst(frames);
     clock[Clock.ROW] = 0;
+    if (latest !== undefined && latest[0] > 0) times[Time.LATEST] = latest[0];
     tracker.drain(times[Time.LATEST], order?.drain);
     order?.end();
   }

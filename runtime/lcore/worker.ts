@@ -41,7 +41,8 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   const emitter = createEmitter(clock, order.add, app.plan.subscriptions);
   const describe = (c: number) => core.fiveTuple.at(c).toString();
   const userErrors = createUserErrors({ strict: task.strict, report, describe });
-  const memory = attachMemory(addon, plan.memory);
+  const { team } = plan;
+  const memory = attachMemory(addon, plan.memory, team?.index, team?.count);
   const core = createCore({
     id: plan.id,
     memory,
@@ -52,7 +53,13 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
     clock,
     counters: createCounters(task.counters),
   });
-  const port = openDpdkPort(addon, { memory: plan.memory, packets: memory, pkt: core.pkt, queues: plan.queues });
+  const port = openDpdkPort(addon, {
+    memory: plan.memory,
+    packets: memory,
+    pkt: core.pkt,
+    queues: plan.queues,
+    lane: team?.index ?? 0,
+  });
   const program = app.create(core);
   const sampling = plan.keep.length === 0 ? undefined : createSampling(program, core, new Map(plan.keep));
   const sub = sampling?.sub ?? program;
@@ -70,17 +77,20 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
     published = now;
     publish();
   }
-  const source = createQueueSource(port, control, { tick });
+  const source = createQueueSource(port, control, { tick }, team);
   const parsers = parsersFor(app.plan.parsers);
 
   send({ kind: 'ready' });
   Atomics.wait(control, Control.PHASE, Phase.SETUP);
   try {
-    await rxLoop({ core, source, sub, parsers, config: conntrack, decap: task.decap, seed: task.seed, order });
+    const { decap, seed } = task;
+    const shared = team === undefined ? {} : { share: { ...team, handOff: team.taker }, latest: team.latest };
+    await rxLoop({ core, source, sub, parsers, config: conntrack, decap, seed, order, ...shared });
   } finally {
     order.end();
     outbox.flush();
     source.close();
+    if (team?.taker === true) Atomics.sub(team.takers, 0, 1);
     publish();
   }
   const { packets, bytes, lost } = source.stats;

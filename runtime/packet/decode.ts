@@ -6,12 +6,13 @@
  * lengths are checked before bytes are read: an out-of-bounds read would make its site slow for ever.
  */
 import { Counter, type Counters, createCounters } from '../stats/counters.ts';
+import { createChecksumVerifier } from './checksum.ts';
 import { type DecapConfig, decapsulates } from './decap-config.ts';
 import type { FragmentTable } from './fragments.ts';
-import { LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
+import { Hold, LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
 import { createLinkReader } from './link.ts';
 import { createAddressHash, createNetworkReader } from './network.ts';
-import { createTransportReader, IpProto, type TransportReader } from './transport.ts';
+import { createFlowHash, createTransportReader, IpProto, type TransportReader } from './transport.ts';
 import { createTunnelReader } from './tunnels.ts';
 
 export interface DecoderOptions {
@@ -27,6 +28,8 @@ export interface DecoderOptions {
   readonly counters?: Counters;
   /** Puts fragments together; without it fragments are counted and belong to no connection. */
   readonly fragments?: FragmentTable;
+  /** Whether checksums are verified; false by default. */
+  readonly verifyChecksums?: boolean;
   /** Tunnels to open; none by default. */
   readonly decap?: DecapConfig;
 }
@@ -34,6 +37,8 @@ export interface DecoderOptions {
 export interface Share {
   readonly index: number;
   readonly count: number;
+  /** DPDK: what is another core's is marked for it in `Pkt.HOLD`, and what any core may need for all. */
+  readonly handOff?: boolean;
 }
 
 /** Fills the decoder's words of rows 0..n-1. Never throws, whatever the bytes. */
@@ -126,9 +131,40 @@ export function createDecoder(
     pkt[p + Pkt.GAP] = 0;
   }
 
-  const { index, count } = options.share ?? { index: 0, count: 1 };
+  const { index, count, handOff = false } = options.share ?? { index: 0, count: 1 };
   /** What the counters were before the row at hand. */
   const saved = new Float64Array(DECODER_COUNTERS);
+
+  const flowHash = count > 1 ? createFlowHash(seed) : undefined;
+
+  /** Whose a hash is. Its upper half decides: the lower bits choose the slot in the connection table. */
+  function ownerOf(hash: number): number {
+    return Math.imul(hash >>> 16, count) >>> 16;
+  }
+
+  /** True if the frame is of the plain kind, whole, and another core's for sure: then nothing else is read of it. */
+  function skip(p: number): boolean {
+    const length = pkt[p + Pkt.CAPLEN];
+    if (flowHash === undefined || (pkt[p + Pkt.LINK] & 0xffff) !== LinkType.ETHERNET || length < 54) return false;
+    const frame = pkt[p + Pkt.OFFSET];
+    if (view.getInt32(frame + 12) >>> 8 !== IPV4_PLAIN) return false;
+    const end = Math.min(view.getUint16(frame + 16), length - 14);
+    const proto = view.getUint8(frame + 23);
+    if ((view.getUint16(frame + 20) & 0x3fff) !== 0 || end < 40) return false;
+    // A header that is not whole has no ports, and another hash.
+    if (proto === IpProto.TCP) {
+      const header = view.getUint8(frame + 46) >>> 4;
+      if (header < 5 || view.getUint16(frame + 16) < 20 + (header << 2)) return false;
+    } else if (proto !== IpProto.UDP || view.getUint16(frame + 38) < 8) {
+      return false;
+    }
+    const ports = view.getInt32(frame + 34);
+    const owner = ownerOf(flowHash(view.getInt32(frame + 26), view.getInt32(frame + 30), ports, proto));
+    if (owner === index) return false;
+    pkt[p + Pkt.META] = Meta.FOREIGN;
+    if (handOff) pkt[p + Pkt.HOLD] = Hold.FOR_CORE - owner;
+    return true;
+  }
 
   /** As `decode`, and only what is this core's is kept and counted. */
   function decodeShare(n: number): void {
@@ -136,10 +172,14 @@ export function createDecoder(
     for (let i = 0; i < DECODER_COUNTERS; i++) saved[i] = counters[i];
     for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
       readTime(p);
+      if (decap === undefined && skip(p)) continue;
       const plain = fast(p);
       if (!plain) slow(p);
-      // The upper half of the hash: its lower bits choose the slot of the connection table.
-      const foreign = Math.imul(pkt[p + Pkt.HASH] >>> 16, count) >>> 16 !== index;
+      const owner = ownerOf(pkt[p + Pkt.HASH]);
+      const foreign = owner !== index;
+      // Of a datagram in pieces, or inside a tunnel, only the owner of the whole knows that it is.
+      if (handOff && (!plain || decap !== undefined)) pkt[p + Pkt.HOLD] = Hold.FOR_ALL;
+      else if (handOff && foreign) pkt[p + Pkt.HOLD] = Hold.FOR_CORE - owner;
       if (!plain || decap !== undefined || (pkt[p + Pkt.META] & (Meta.L4 | Meta.MALFORMED)) !== Meta.L4) {
         for (let i = 0; i < DECODER_COUNTERS; i++) {
           if (foreign) counters[i] = saved[i];
@@ -152,7 +192,7 @@ export function createDecoder(
     counters[Counter.FRAMES] += own;
   }
 
-  return function decode(n) {
+  function decode(n: number): void {
     fragments?.newBurst();
     if (count > 1) {
       decodeShare(n);
@@ -163,5 +203,12 @@ export function createDecoder(
       readTime(p);
       if (!fast(p)) slow(p);
     }
+  }
+
+  if (options.verifyChecksums !== true) return decode;
+  const verify = createChecksumVerifier(memory, pkt, counters);
+  return function decodeAndVerify(n) {
+    decode(n);
+    verify(n);
   };
 }

@@ -41,7 +41,7 @@ export const enum Pkt {
   LINK = 5,
   /** The device's RSS hash, 0 where there is none. */
   RSS = 6,
-  /** DPDK: non-zero keeps the mbuf past this burst. */
+  /** DPDK: above zero keeps the mbuf past this burst; else one of {@link Hold}, or 0. */
   HOLD = 7,
 
   // Filled by the decoder.
@@ -83,6 +83,16 @@ export const enum Pkt {
   CONN = 25,
   /** Bytes lost right before this piece of the stream (streaming levels only). */
   GAP = 26,
+}
+
+/** Values of `Pkt.HOLD` that are not above zero; native/src/reader.cc has them too. */
+export const enum Hold {
+  /** The bytes are a copy: there is no mbuf to be kept. */
+  NOT_HOLDABLE = -1,
+  /** For another core of those that share the device's packets: this less its number. */
+  FOR_CORE = -2,
+  /** For all of them. */
+  FOR_ALL = -0x80000000,
 }
 
 /** Bits of `Pkt.META`. */

@@ -32,6 +32,27 @@ const enum Mix {
   C = 0xc2b2ae35,
 }
 
+/** Symmetric hash of a five-tuple; `bits` are those of META: protocol and IP version count. */
+export type FlowHash = (src: number, dst: number, ports: number, bits: number) => number;
+
+/** See {@link createTransportReader}. */
+export function createFlowHash(seed: number): FlowHash {
+  const seedAddress = Math.imul(seed ^ 0x5bd1e995, Mix.A) | 0;
+  const seedPort = Math.imul(seed ^ (seed >>> 16) ^ 0x27d4eb2f, Mix.C) | 0;
+
+  return (src, dst, ports, bits) => {
+    let a = Math.imul(src ^ seedAddress, Mix.A);
+    let b = Math.imul(dst ^ seedAddress, Mix.A);
+    a = Math.imul(a ^ (a >>> 15) ^ ((ports >>> 16) + seedPort), Mix.B);
+    b = Math.imul(b ^ (b >>> 15) ^ ((ports & 0xffff) + seedPort), Mix.B);
+    a ^= a >>> 13;
+    b ^= b >>> 13;
+    let h = (a + b + (bits & (Meta.PROTO_MASK | Meta.IPV6))) | 0;
+    h = Math.imul(h ^ (h >>> 16), Mix.C);
+    return h ^ (h >>> 15);
+  };
+}
+
 /** Reads the transport header of the packet at row `p`; see {@link createTransportReader}. */
 export type TransportReader = (p: number, bits: number, l4: number, ipEnd: number, capEnd: number) => void;
 
@@ -49,20 +70,7 @@ export function createTransportReader(
   counters: Counters,
 ): TransportReader {
   const { view } = memory;
-  const seedAddress = Math.imul(seed ^ 0x5bd1e995, Mix.A) | 0;
-  const seedPort = Math.imul(seed ^ (seed >>> 16) ^ 0x27d4eb2f, Mix.C) | 0;
-
-  function hash(src: number, dst: number, ports: number, bits: number): number {
-    let a = Math.imul(src ^ seedAddress, Mix.A);
-    let b = Math.imul(dst ^ seedAddress, Mix.A);
-    a = Math.imul(a ^ (a >>> 15) ^ ((ports >>> 16) + seedPort), Mix.B);
-    b = Math.imul(b ^ (b >>> 15) ^ ((ports & 0xffff) + seedPort), Mix.B);
-    a ^= a >>> 13;
-    b ^= b >>> 13;
-    let h = (a + b + (bits & (Meta.PROTO_MASK | Meta.IPV6))) | 0;
-    h = Math.imul(h ^ (h >>> 16), Mix.C);
-    return h ^ (h >>> 15);
-  }
+  const hash = createFlowHash(seed);
 
   function undecodable(p: number, bits: number, reason: Counter): void {
     counters[reason]++;

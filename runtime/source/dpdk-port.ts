@@ -21,6 +21,10 @@ export interface QueueSpec {
   readonly packetTimes: boolean;
   /** Plays a capture to its end (net_pcap with rx_pcap, without infinite_rx). */
   readonly finite: boolean;
+  /** Its packets come through this ring, from the core that takes them from the queue. */
+  readonly ring?: number;
+  /** Rings to the cores that share its packets, by their number; their own place is empty. */
+  readonly targets?: readonly (number | undefined)[];
 }
 
 export interface DpdkPortSettings {
@@ -29,6 +33,8 @@ export interface DpdkPortSettings {
   /** The same as {@link attachMemory} gave it to this thread; attached here when missing. */
   readonly packets?: PacketMemory;
   readonly queues: readonly QueueSpec[];
+  /** Which of the threads that read the memory's packets this is; 0 by default. */
+  readonly lane?: number;
   /** Rows that every later poll fills; made here when missing. */
   readonly pkt?: Int32Array;
 }
@@ -38,6 +44,9 @@ export interface DpdkPortSettings {
  * mempool. So many empty polls in a row, each after giving everything back, can only be the end.
  */
 const EMPTY_POLLS_AT_END = 256;
+
+/** Slabs begin on cache lines. */
+const SLAB_ALIGN = 64;
 
 /** A source over DPDK queues, with what only live ports have. */
 export interface DpdkPort extends PacketSource {
@@ -49,11 +58,17 @@ export interface DpdkPort extends PacketSource {
   release(offsets: Int32Array, n: number): number;
 }
 
-/** The packet memory of that number in the calling thread, once per thread. */
-export function attachMemory(addon: DpdkAddon, id: number): PacketMemory {
+/** The packet memory of that number in the calling thread, once per thread: number `lane` of the `lanes` that share it. */
+export function attachMemory(addon: DpdkAddon, id: number, lane = 0, lanes = 1): PacketMemory {
   const { slabOffset, slabLength } = addon.memoryInfo(id);
   const buffer = addon.memoryAttach(id);
-  return { bytes: new Uint8Array(buffer), view: new DataView(buffer), slabOffset, slabLength };
+  const own = Math.floor(slabLength / lanes / SLAB_ALIGN) * SLAB_ALIGN;
+  return {
+    bytes: new Uint8Array(buffer),
+    view: new DataView(buffer),
+    slabOffset: slabOffset + lane * own,
+    slabLength: own,
+  };
 }
 
 /** Opens the calling thread's end of its queues. The thread should be pinned and registered before. */
@@ -64,11 +79,20 @@ export function openDpdkPort(addon: DpdkAddon, settings: DpdkPortSettings): Dpdk
   const reader = addon.readerOpen(
     id,
     rows,
-    queues.flatMap((q) => [q.port, q.queue, q.linkType, q.packetTimes ? 1 : 0]),
+    queues.flatMap((q) => [q.port, q.queue, q.linkType, q.packetTimes ? 1 : 0, q.ring === undefined ? 0 : q.ring + 1]),
+    settings.lane ?? 0,
   );
-  const finite = queues.length > 0 && queues.every((q) => q.finite);
+  queues.forEach(({ targets }, i) => {
+    if (targets === undefined) return;
+    addon.readerTargets(
+      reader,
+      i,
+      targets.map((ring) => (ring === undefined ? 0 : ring + 1)),
+    );
+  });
+  const finite = queues.length > 0 && queues.every((q) => q.finite && q.ring === undefined);
   const { rxBurst } = addon;
-  const counters = new Float64Array(4);
+  const counters = new Float64Array(5);
   const stats: SourceStats = { packets: 0, bytes: 0, lost: {} };
   let emptyInARow = 0;
   let emptyPolls = 0;
@@ -93,6 +117,8 @@ export function openDpdkPort(addon: DpdkAddon, settings: DpdkPortSettings): Dpdk
       stats.bytes = counters[1] ?? 0;
       const oversize = counters[2] ?? 0;
       if (oversize > 0) stats.lost.oversize = oversize;
+      const ringFull = counters[4] ?? 0;
+      if (ringFull > 0) stats.lost.ring_full = ringFull;
     }
     return stats;
   }

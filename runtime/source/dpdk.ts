@@ -32,6 +32,8 @@ export interface MemorySettings {
   readonly dataRoom: number;
   /** Bytes of the tracker's slab. */
   readonly slabLength: number;
+  /** Threads that may read its packets; 1 by default. */
+  readonly lanes?: number;
   /** NUMA node, -1: any. */
   readonly socket: number;
 }
@@ -157,8 +159,24 @@ export interface DpdkAddon extends NativeAddon {
   /** Refused while a thread is attached or packets are in use. */
   memoryFree(memory: number): void;
 
-  /** A reader of queues; `queues` is flat: port, queue, link type, 1 for packet times (net_pcap) or 0, and so on. */
-  readerOpen(memory: number, rows: Int32Array, queues: readonly number[]): number;
+  /** The number of a new ring for so many packets, from one thread to one other. */
+  ringCreate(size: number): number;
+  /** Packets in the ring. */
+  ringCount(ring: number): number;
+  /** Gives back what is left in the ring. No reader may use it any more. */
+  ringFree(ring: number): void;
+
+  /**
+   * A reader of queues, as lane number `lane` of the memory. `queues` is flat: port, queue, link type, 1 for packet times
+   * (net_pcap) or 0, and 0 for the queue itself or one more than the ring that its packets come through; and so on.
+   */
+  readerOpen(memory: number, rows: Int32Array, queues: readonly number[], lane: number): number;
+  /**
+   * Packets of the reader's `queue` (its place in the list) whose row has HOLD = Hold.FOR_CORE - i go to the ring whose
+   * number is `rings[i]` - 1, and those with Hold.FOR_ALL to all of them; 0 where there is none. While a ring has no room for a
+   * burst, nothing is taken from the queue.
+   */
+  readerTargets(reader: number, queue: number, rings: readonly number[]): void;
   /**
    * Gives back the packets of the previous burst, but those whose row has word HOLD > 0, and fills words 0..7 of at
    * most `max` rows; returns how many. A frame that does not fit one packet buffer comes as a copy with HOLD = -1: it
@@ -167,7 +185,7 @@ export interface DpdkAddon extends NativeAddon {
   rxBurst(reader: number, max: number): number;
   /** Gives back the first `n` held packets of `offsets` (the OFFSET words their rows had); returns how many were held. */
   readerRelease(reader: number, offsets: Int32Array, n: number): number;
-  /** Writes packets, bytes, frames dropped as too long, packets held now. */
+  /** Writes packets, bytes, frames dropped as too long, packets held now, packets that a ring had no room for. */
   readerStats(reader: number, out: Float64Array): void;
   readerClose(reader: number): void;
 }

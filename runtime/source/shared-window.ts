@@ -24,8 +24,10 @@ export interface SharedFile {
   readonly slabBytes: number;
 }
 
-/** Bytes of a chunk: as much as fills the window of a single reader, so that the same records fit. */
-const CHUNK = DEFAULT_WINDOW_BYTES;
+/** Bytes of a chunk: small, so that the ring stays in the cache where it was read to. */
+const CHUNK = 128 * 1024;
+/** Largest number of bytes in one piece: as with a single reader, so that the same records fit. */
+const CAPACITY = DEFAULT_WINDOW_BYTES;
 
 /** Words of the ring: how many chunks are claimed, then for each thread the first chunk it needs, for each place its state. */
 const enum Ring {
@@ -36,8 +38,8 @@ const enum Ring {
 /** No chunk is waited for by a thread that has ended. */
 const PAST_ALL = 0x7fffffff;
 
-/** Chunks in the ring beyond two for each thread. */
-const SPARE_PLACES = 4;
+/** Chunks in the ring beyond two for each thread: more than the longest record lies in. */
+const SPARE_PLACES = CAPACITY / CHUNK + 2;
 
 /** Memory for `threads` threads that read `file`, each with a slab of `slabBytes`. */
 export function shareFile(file: string, threads: number, slabBytes: number): SharedFile {
@@ -55,7 +57,7 @@ export function abandon(shared: SharedFile, thread: number): void {
 }
 
 function slabsAt(places: number): number {
-  return align(CHUNK * (places + 1) + SLACK_BYTES);
+  return align(CAPACITY + CHUNK * places + SLACK_BYTES);
 }
 
 /** The window of thread number `thread`. Throws InputError when the file cannot be opened. */
@@ -84,7 +86,7 @@ export function openSharedWindow(shared: SharedFile, thread: number): ReadWindow
   }
 
   function offsetOf(chunk: number): number {
-    return CHUNK + placeOf(chunk) * CHUNK;
+    return CAPACITY + placeOf(chunk) * CHUNK;
   }
 
   /** Whether no thread needs what was at the place of `chunk` before. The first that does is waited for, if asked. */
@@ -171,9 +173,9 @@ export function openSharedWindow(shared: SharedFile, thread: number): ReadWindow
   const window: ReadWindow = {
     file,
     memory,
-    capacity: CHUNK,
-    pos: CHUNK,
-    end: CHUNK,
+    capacity: CAPACITY,
+    pos: CAPACITY,
+    end: CAPACITY,
     offset: () => base + window.pos,
     fill(need) {
       if (window.end - window.pos >= need) return true;
@@ -198,6 +200,6 @@ export function openSharedWindow(shared: SharedFile, thread: number): ReadWindow
       closeSync(fd);
     },
   };
-  base = -CHUNK;
+  base = -CAPACITY;
   return window;
 }

@@ -83,12 +83,12 @@ const CAPTURES = [
   'ndpi-alexa-app',
 ];
 const folderOfCorpus = corpus();
+const captureOf = (name: string) =>
+  ['pcap', 'pcapng'].map((kind) => join(folderOfCorpus ?? '', 'pcaps', `${name}.${kind}`)).find(existsSync);
 (addon === undefined || folderOfCorpus === undefined ? test.skip : test)('captures of the corpus, too', () => {
   let compared = 0;
   for (const name of CAPTURES) {
-    const file = ['pcap', 'pcapng']
-      .map((kind) => join(folderOfCorpus ?? '', 'pcaps', `${name}.${kind}`))
-      .find(existsSync);
+    const file = captureOf(name);
     if (file === undefined) continue;
     sameRecords(file);
     compared++;
@@ -117,6 +117,48 @@ sampled('the summary tells of cores and ports', () => {
       .filter((line) => line !== '')
       .sort(),
     [...lines, ...lines].sort(),
+  );
+});
+
+const shared = addon === undefined || cores.length < 2 ? test.skip : test;
+
+shared('cores share the packets of a device without RSS: the records of one core', () => {
+  const files = existsSync(SAMPLE) ? [SAMPLE] : [];
+  for (const name of folderOfCorpus === undefined ? [] : CAPTURES) {
+    const file = captureOf(name);
+    if (file !== undefined) files.push(file);
+  }
+  assert.ok(files.length > 0);
+  for (const file of files) {
+    const one = run(['--pcap', file]);
+    const two = run(['--config', configure([[`net_pcap0,rx_pcap=${file}`, cores.slice(0, 2)]])]);
+    assert.is(two.status, 0, two.err);
+    const sorted = (out: string) => out.split('\n').sort().join('\n');
+    assert.ok(sorted(two.out) === sorted(one.out), `${file}: the records differ`);
+    const [, packets] = /^packets +([0-9,]+)/m.exec(two.err) ?? [];
+    assert.is(packets, /^packets +([0-9,]+)/m.exec(one.err)?.[1]);
+    assert.not.match(two.err, /LOST/);
+  }
+});
+
+shared('cores share a live device, and end with it', () => {
+  const config = configure([['net_null0', cores.slice(0, 2)]], 'duration = 0.5');
+  const { status, err } = run(['--config', config]);
+  assert.is(status, 0, err);
+  assert.match(err, /^stopped +after the configured 0\.5 s$/m);
+  assert.not.match(err, /ring_full|note: .*in use/);
+});
+
+shared('all ports of a team have its cores', () => {
+  const ports: [string, readonly number[]][] = [
+    ['net_null0', cores.slice(0, 2)],
+    ['net_null1', cores.slice(0, 1)],
+  ];
+  const { status, err } = run(['--config', configure(ports)]);
+  assert.is(status, 3, err);
+  assert.match(
+    err,
+    /^error: net_null0 cannot spread flows over cores by itself, and net_null1 has other cores than it\n/,
   );
 });
 
@@ -188,17 +230,6 @@ ported('what a device cannot do is refused in one sentence', () => {
     ['net_nosuch0', [core], /^error: net_nosuch0: /],
     ['net_null0,colour=1', [core], /^error: net_null0: /],
   ];
-  if (cores.length > 1) {
-    refusals.push(['net_null0', cores.slice(0, 2), /^error: net_null0: its flows cannot be spread over 2 cores: /]);
-    if (existsSync(SAMPLE)) {
-      const played: [string, readonly number[], RegExp] = [
-        `net_pcap0,rx_pcap=${SAMPLE}`,
-        cores.slice(0, 2),
-        /^error: net_pcap0: its flows cannot be spread over 2 cores: /,
-      ];
-      refusals.push(played);
-    }
-  }
   for (const [device, on, message] of refusals) {
     const { status, err, out } = run(['--config', configure([[device, on]])]);
     assert.is(status, 3, err);

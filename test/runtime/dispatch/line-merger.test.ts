@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createLineBatcher, type LineBatch } from '../../../runtime/dispatch/line-batch.ts';
+import { createLineMerger } from '../../../runtime/dispatch/line-merger.ts';
+import { compareEntries, type Entry } from '../../../runtime/dispatch/line-order.ts';
+
+const test = suite('merger of lines');
+
+/** Entries of all workers, with the worker of each; keys of what packets brought about are one worker's alone. */
+const stream = fc
+  .array(
+    fc.record({
+      worker: fc.nat(2),
+      time: fc.integer({ min: 0, max: 6 }),
+      frame: fc.integer({ min: 0, max: 20 }),
+      timers: fc.boolean(),
+      text: fc.constantFrom('a\n', 'b\n', 'bb\n', 'é\n'),
+    }),
+    { maxLength: 60 },
+  )
+  .map((items) =>
+    items.map(({ worker, time, frame, timers, text }) => ({
+      worker: timers ? worker : frame % 3,
+      entry: { time, key: frame * 2 + (timers ? 0 : 1), timers, text } satisfies Entry,
+    })),
+  );
+
+test('whatever the batches and their order of arrival, all lines come in order', () => {
+  fc.assert(
+    fc.property(
+      stream,
+      fc.array(fc.nat(2), { maxLength: 80 }),
+      fc.integer({ min: 1, max: 7 }),
+      (items, turns, size) => {
+        const underWay = new Int32Array(new SharedArrayBuffer(16));
+        const batches: LineBatch[][] = [[], [], []];
+        for (let worker = 0; worker < 3; worker++) {
+          const batcher = createLineBatcher((batch) => batches[worker]?.push(batch), underWay, 1 + worker);
+          const own = items.filter((item) => item.worker === worker).map(({ entry }) => entry);
+          own.sort(compareEntries).forEach((entry, i) => {
+            batcher.entry(entry);
+            if (i % size === 0) {
+              // The next one may be at the very place of this one.
+              batcher.passed(entry.time, entry.key);
+              batcher.flush();
+            }
+          });
+          batcher.passed(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+          batcher.flush();
+        }
+        let written = '';
+        const write = (text: string) => {
+          written += text;
+        };
+        const merger = createLineMerger(3, write, underWay, (worker) => 1 + worker);
+        for (const worker of [...turns, ...Array.from({ length: 200 }, (_, i) => i % 3)]) {
+          const batch = batches[worker]?.shift();
+          if (batch !== undefined) merger.add(worker, batch);
+        }
+        const expected = items.map(({ entry }) => entry).sort(compareEntries);
+        const texts = expected.map(({ text }) => text).join('');
+        assert.is(written.length, texts.length);
+        // What one packet brought about keeps its order, which sorting by place does not know.
+        const places = new Set(expected.map(({ time, key }) => `${time} ${key}`));
+        if (places.size === expected.length) assert.is(written, texts);
+        for (let worker = 0; worker < 3; worker++) {
+          merger.end(worker);
+          assert.is(underWay[1 + worker], 0);
+        }
+      },
+    ),
+  );
+});
+
+test('nothing is written before all others are known to be later', () => {
+  const underWay = new Int32Array(new SharedArrayBuffer(8));
+  let written = '';
+  const write = (text: string) => {
+    written += text;
+  };
+  const merger = createLineMerger(2, write, underWay, (worker) => worker);
+  const batch = (time: number, text: string, passedTime: number): LineBatch => ({
+    times: Float64Array.of(...(text === '' ? [] : [time])),
+    keys: Float64Array.of(...(text === '' ? [] : [1])),
+    timers: new Uint8Array(1),
+    ends: Uint32Array.of(...(text === '' ? [] : [text.length])),
+    text,
+    passedTime,
+    passedKey: 0,
+  });
+  merger.add(0, batch(5, 'five\n', 6));
+  assert.is(written, '');
+  merger.add(1, batch(0, '', 4));
+  assert.is(written, '');
+  merger.add(1, batch(4, 'four\n', 5));
+  assert.is(written, 'four\n');
+  merger.add(1, batch(0, '', 5.5));
+  assert.is(written, 'four\nfive\n');
+  merger.add(0, batch(7, 'seven\n', 8));
+  assert.is(written, 'four\nfive\n');
+  merger.end(1);
+  assert.is(written, 'four\nfive\nseven\n');
+});
+
+test.run();
