@@ -1,6 +1,7 @@
 /** Predicate trees as nested branches of generated code. */
 import type { FieldPredicate } from '../language/typed.ts';
 import { fieldKey, type Literal, negate, type Pattern, patternText } from '../plan/atom.ts';
+import { exclude } from '../plan/pattern.ts';
 import { presenceOf, type World } from '../plan/presence.ts';
 import { type Arm, type Chain, isEmptyNode, marksBelow, type TreeNode } from '../plan/tree.ts';
 import { type Condition, conditionOf, type Locals, rangeNumber } from './tests.ts';
@@ -39,13 +40,25 @@ function chainNodes(chain: Chain, code: TreeCode, path: Pattern): readonly NodeV
   const arms: ArmView[] = [];
   addArms(chain, code, path, arms);
   const branch: NodeView = { template: 'branch', arms };
-  if (!hasElse(chain)) return [branch];
+  if (!isLinked(chain, code)) return [branch];
   const guard = code.guard?.(marksBelow({ marks: [], chains: [chain] }));
   return [guard === undefined ? branch : when(guard, [branch])];
 }
 
 /** An `else` means that no test before it held, so that these must be made whoever is alive. */
 const hasElse = ({ otherwise }: Chain): boolean => otherwise !== undefined && !isEmptyNode(otherwise);
+
+/**
+ * Whether what comes later in the chain counts on the tests before it having failed, rather than on its own test: then
+ * none of them may be passed over for want of a living thread.
+ */
+function isLinked(chain: Chain, { guard, world }: TreeCode): boolean {
+  if (hasElse(chain)) return true;
+  if (guard === undefined) return false;
+  return chain.arms.some(({ test }, i) =>
+    chain.arms.slice(0, i).some((earlier) => !exclude(earlier.test, test, world)),
+  );
+}
 
 /** Tests made one inside the other with nothing between them: one condition. */
 function straight(chain: Chain): { readonly tests: readonly Literal[]; readonly node: TreeNode } | undefined {
@@ -75,9 +88,10 @@ function addArms(chain: Chain, code: TreeCode, path: Pattern, arms: ArmView[]): 
     single === undefined
       ? chain.arms.map((arm) => ({ tests: [arm.test], node: arm.node, counted: probed(arm, code) }))
       : [{ ...single, counted: [] }];
+  const linked = isLinked(chain, code);
   for (const { tests, node, counted } of branches) {
     const below = marksBelow(node);
-    const guard = hasElse(chain) ? undefined : code.guard?.(below);
+    const guard = linked ? undefined : code.guard?.(below);
     const conditions = guard === undefined ? [] : [guard];
     let inside = path;
     for (const test of tests) {

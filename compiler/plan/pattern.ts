@@ -244,6 +244,18 @@ export function decide(literal: Literal, known: Pattern, world: World): boolean 
   return undefined;
 }
 
+/** Whether two tests cannot both hold. */
+export function exclude(a: Literal, b: Literal, world: World): boolean {
+  const p = a.atom.predicate;
+  const q = b.atom.predicate;
+  const same = p.kind === 'field' && q.kind === 'field' && fieldKey(p) === fieldKey(q) && !isList(p.field);
+  if (same && a.positive && b.positive && p.test.kind === 'text-in' && q.test.kind === 'text-in') {
+    const { values } = q.test;
+    return !p.test.values.some((value) => values.includes(value));
+  }
+  return decide(b, [a], world) === false;
+}
+
 /** What a conjunction says of protocols and of each field's values, worked out once. */
 interface Knowledge {
   readonly presence: Presence;
