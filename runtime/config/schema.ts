@@ -106,7 +106,7 @@ export const SCHEMA = {
   'online.ports[].cores': {
     type: 'cores',
     required: true,
-    doc: 'Receive cores: one worker and one queue each. A device without RSS takes one.',
+    doc: 'Receive cores: one worker and one queue each. Without RSS the first takes all packets and hands the others theirs.',
   },
   'online.ports[].sink.core': {
     type: 'integer',
