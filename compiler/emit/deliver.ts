@@ -26,7 +26,10 @@ function inputsOf(subscriber: Subscriber, level: Level, context: Context): reado
 /** The patterns of a delivery, as users read them. */
 function patternTexts({ index }: Subscriber, level: Level, { plan }: Context): readonly string[] {
   const own = plan.deliveries.find((d) => d.subscription === index && d.level === level);
-  return (own?.patterns ?? []).map(patternText);
+  // That there is a session is implied by the data that is asked for, and nothing that users write.
+  return (own?.patterns ?? []).map((pattern) =>
+    patternText(pattern.filter((l) => l.atom.predicate.kind !== 'session')),
+  );
 }
 
 /** Deliveries that can come again for one connection say whether they want more. */

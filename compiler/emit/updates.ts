@@ -210,7 +210,8 @@ export function updateNodes(level: Level, context: Context): readonly NodeView[]
             .map((u) => `${u.call}(${u.usesPacket ? 'c, p' : 'c'})`);
     const made = level === 'L7EndHdrs' ? sessionOf(type) : undefined;
     if (made !== undefined) {
-      const wanted = `session.proto === ${protocolNumber(made, context.scope)} && ${context.live.any('live', data.threads)}`;
+      const alive = type.expensive ? '' : ` && ${context.live.any('live', data.threads)}`;
+      const wanted = `session.proto === ${protocolNumber(made, context.scope)}${alive}`;
       calls.unshift(`if (${wanted}) ${makerCall(type, context)}`);
     }
     if (calls.length === 0) return [];

@@ -16,7 +16,7 @@ export type FilterStr = string & { readonly __filterStr?: never };
 export type StateTransition = Level;
 
 /** The application protocol of the connection; `unknown` while it is not known, and where it is none of those asked for. */
-export type SessionProto = 'unknown' | 'tls' | 'dtls' | 'http' | 'dns' | 'quic' | 'ssh';
+export type SessionProto = 'unknown' | 'tls' | 'dtls' | 'http' | 'dns' | 'quic' | 'ssh' | 'mqtt';
 
 /** The state transition together with what comes with it. Made for each delivery; flyweights in it are valid during the call. */
 export type StateTxData =
