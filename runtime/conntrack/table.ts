@@ -68,9 +68,8 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   const aheadFrom = Math.floor(L2_BYTES / (stride * 4 + 16));
   const free = new Int32Array(maxConnections);
   const sink = new Int32Array(1);
-  // Plans keep what every packet needs in their first line and what many need in their second: both are read ahead.
+  // Plans keep what every packet needs in their first line: it is read ahead with the tracker's own.
   const line2 = stride > 16 ? 16 : 0;
-  const line3 = stride > 32 ? 32 : 0;
   let freeTop = 0;
   let next = 1;
   let used = 0;
@@ -95,8 +94,10 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     const ends = rec[c + Rec.PORTS];
     const forward = (a ^ src) | (b ^ dst) | (ends ^ ports);
     const reverse = (a ^ dst) | (b ^ src) | (ends ^ ((ports << 16) | (ports >>> 16)));
-    if ((forward !== 0 && reverse !== 0) || (rec[c + Rec.META] & KEY_BITS) !== key) return false;
-    const dir = forward === 0 ? 0 : 1;
+    // 0 for zero, else 1, without a branch: which way a packet goes cannot be foretold.
+    const dir = (forward | (0 - forward)) >>> 31;
+    const other = (reverse | (0 - reverse)) >>> 31;
+    if (((dir & other) | ((rec[c + Rec.META] & KEY_BITS) ^ key)) !== 0) return false;
     if ((key & Meta.IPV6) !== 0 && !sameAddresses(p, (c / stride) | 0, dir << 2)) return false;
     pkt[p + Pkt.DIR] = dir;
     return true;
@@ -210,7 +211,6 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     // Nothing else in these loops: the fewer instructions between two reads, the more reads are under way at a time.
     for (let i = 0; i < n; i++) kept ^= rec[slots[i]];
     for (let i = 0; i < n; i++) kept ^= rec[slots[i] + line2];
-    for (let i = 0; i < n; i++) kept ^= rec[slots[i] + line3];
     // Stored, or the compiler would drop the reads.
     sink[0] = kept;
   }

@@ -123,7 +123,8 @@ export class ConnRecord {
     if (this.packets[0] + this.packets[1] === 2) this.secondTime = pdu.ts;
     if (pdu.malformed) this.malformed[dir]++;
     if (pdu.proto === TCP) {
-      const letter = length > 0 ? D : A;
+      // D or A, without a branch: which of them comes next cannot be foretold.
+      const letter = A + (-length >>> 31);
       if (
         (pdu.flags & (FIN | SYN | RST)) === 0 &&
         pdu.seqNo === this.nextSeq[dir] &&

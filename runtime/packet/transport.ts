@@ -136,14 +136,16 @@ export function createTransportReader(
       return;
     }
     const ports = view.getInt32(l4);
-    const captured = capEnd - payload;
+    // The lesser of what was captured and the length, at least 0; without branches, as cut packets come in no order.
+    const lacking = (capEnd - payload - length) | 0;
+    const captured = length + (lacking & (lacking >> 31));
     pkt[p + Pkt.L4] = l4;
     pkt[p + Pkt.PAYLOAD] = payload;
     pkt[p + Pkt.PAYLEN] = length;
     pkt[p + Pkt.PORTS] = ports;
     pkt[p + Pkt.META] = bits | Meta.L4;
     pkt[p + Pkt.HASH] = hash(pkt[p + Pkt.SRC], pkt[p + Pkt.DST], ports, bits);
-    pkt[p + Pkt.CAPPAY] = Math.max(0, Math.min(captured, length));
+    pkt[p + Pkt.CAPPAY] = captured & ~(captured >> 31);
     if ((bits & Meta.MALFORMED) !== 0) counters[Counter.MALFORMED]++;
   };
 }
