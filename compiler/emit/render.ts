@@ -1,6 +1,7 @@
 /** Handlebars, kept to loops and inclusion: view models come in finished, nothing is escaped because nothing needs it. */
 import Handlebars from 'handlebars';
 import type { ModuleView } from './view.ts';
+import { wrapText } from './wrap.ts';
 
 /** Names of the templates, each a file `templates/NAME.hbs`. */
 export const TEMPLATES = ['module', 'constants', 'helper', 'function', 'lines', 'branch', 'choice'] as const;
@@ -13,7 +14,9 @@ export function createRenderer(templates: Templates): (view: ModuleView) => stri
   for (const name of TEMPLATES) handlebars.registerPartial(name, templates[name]);
   const render = handlebars.compile<ModuleView>(templates.module, { noEscape: true, strict: true });
   return (view) =>
-    render(view)
-      .replace(/[ \t]+$/gm, '')
-      .replace(/\n{3,}/g, '\n\n');
+    wrapText(
+      render(view)
+        .replace(/[ \t]+$/gm, '')
+        .replace(/\n{3,}/g, '\n\n'),
+    );
 }

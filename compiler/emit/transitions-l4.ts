@@ -46,13 +46,16 @@ export function actionsOf(context: Context): FunctionView {
   const { plan, live, scope } = context;
   const terms = ACTION_NAMES.flatMap((action) => {
     const threads = plan.threads.filter((t) => plan.actions.get(t)?.includes(action));
-    return threads.length === 0 ? [] : [`(${live.any('live', threads)} ? ${scope.number(action)} : 0)`];
+    return threads.length === 0 ? [] : [`${live.any('live', threads)} ? ${scope.number(action)} : 0`];
   });
+  const [only = '0'] = terms;
+  const returned =
+    terms.length > 1 ? [`return ${terms.map((term) => `(${term})`).join(' |\n  ')}`] : [`return ${only}`];
   const parameters = live.locals('live').map((name) => `${terms.length === 0 ? '_' : ''}${name}: number`);
   return {
     doc: ['What the tracker has to do for the threads that are alive.'],
     head: `function actionsOf(${parameters.join(', ')}): Actions {`,
-    nodes: [lines(`return ${terms.length === 0 ? '0' : terms.join(' |\n  ')}`)],
+    nodes: [lines(...returned)],
   };
 }
 

@@ -164,12 +164,47 @@ export function startObjects(context: Context): readonly NodeView[] {
   });
 }
 
+/** From this many words in a row that begin with 0 on they are cleared in a loop. */
+const LOOP_FROM = 6;
+
+/** Statements that set columns, those that set many words in a row to zero as one loop. */
+function zeroedTogether(
+  statements: readonly string[],
+  columns: readonly { readonly constant: string; readonly word: number }[],
+): readonly string[] {
+  const words = new Map(columns.map(({ constant, word }) => [constant, word]));
+  const zeroed = new Map<number, string>();
+  for (const statement of statements) {
+    const int = /^rec\[c \+ (\w+)(?: \+ (\d+))?\] = 0$/.exec(statement);
+    const float = /^recF\[\(*c \+ (\w+)\) >> 1\)?(?: \+ (\d+))?\] = 0$/.exec(statement);
+    const first = words.get((int ?? float)?.[1] ?? '');
+    if (first === undefined) continue;
+    const more = Number((int ?? float)?.[2] ?? 0);
+    const word = first + (int === null ? 2 * more : more);
+    zeroed.set(word, statement);
+    if (int === null) zeroed.set(word + 1, statement);
+  }
+  const out: string[] = [];
+  const gone = new Set<string>();
+  for (const start of [...zeroed.keys()].sort((a, b) => a - b)) {
+    if (zeroed.has(start - 1)) continue;
+    let end = start;
+    while (zeroed.has(end)) end++;
+    if (end - start < LOOP_FROM) continue;
+    const names = columns.filter(({ word }) => word >= start && word < end).map(({ constant }) => constant);
+    const comment = `// ${names[0] ?? ''} and what follows`;
+    out.push(`for (let word = ${start}; word < ${end}; word++) rec[c + word] = 0 ${comment}`);
+    for (let word = start; word < end; word++) gone.add(zeroed.get(word) ?? '');
+  }
+  return [...out, ...statements.filter((statement) => !gone.has(statement))];
+}
+
 /** `open` and `clear` of the plan's Trackable. */
 export function trackedFunctions(context: Context): readonly FunctionView[] {
   const opened: string[] = [];
   const cleared = [...context.kept.values()].map((name) => `${name}[c / RECORD_WORDS] = undefined`);
   for (const { type, compiled, local, data } of context.layout.types) {
-    if (compiled !== undefined) opened.push(...compiled.open.map(bare));
+    if (compiled !== undefined) opened.push(...zeroedTogether(compiled.open.map(bare), compiled.columns));
     else {
       const later = isLazy({ type, compiled, local, data }) || sessionOf(type) !== undefined;
       if (!later) opened.push(makerCall(type, context));
