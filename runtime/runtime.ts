@@ -52,6 +52,7 @@ export {
   defineApp,
   type f64,
   filter,
+  type HandlersOf,
   type i32,
   type Level,
   on,

@@ -102,8 +102,12 @@ export interface App {
   readonly create: (core: Core) => Subscription;
 }
 
+/** The handlers that a generated module takes. Told from `create` alone, so that a wrong one is an error where it stands. */
+export type HandlersOf<C> = C extends Create<infer Handlers> ? Handlers : never;
+
 /** Binds handlers to a generated module: `export default defineApp(create, { handshakes(tls, ft) { … } })`. */
-export function defineApp<Handlers>(create: Create<Handlers>, handlers: NoInfer<Handlers>): App {
+export function defineApp<C extends Create<never>>(create: C, handlers: HandlersOf<C>): App;
+export function defineApp<Handlers>(create: Create<Handlers>, handlers: Handlers): App {
   return { plan: create.plan, create: (core) => create(core, handlers) };
 }
 
