@@ -55,7 +55,13 @@ export function datatype(target: Class | DatatypeOptions): ClassDecorator | unde
   return typeof target === 'function' ? undefined : nothing;
 }
 
-/** Marks a class as a stateful handler: constructed for a connection, told of it by its `@on` methods. */
+/**
+ * Marks a class as a stateful handler: one instance per connection, told of it by its `@on` methods, each with data of its
+ * own. A method is called from the moment the condition is known to hold; nothing is kept for it from before. The
+ * constructor runs right before the first call, so that a connection for which the condition never holds costs nothing; it
+ * may ask for what is known at the first packet. An `L4Pdu` in it is the first packet: a copy of it is kept where the
+ * condition cannot be decided at once. A method that returns false silences the whole class, and so does an exception.
+ */
 export function callback(_target: Class, _context: ClassDecoratorContext): void {}
 
 /** Marks a method as called at these levels. */
@@ -79,11 +85,18 @@ export interface FilterOptions {
 }
 type FilterFunction = (...args: never[]) => Verdict;
 
-/** Marks a class as a stateful filter: its `@on` methods return `Accept`, `Drop` or `Continue`. */
+/**
+ * Marks a class as a stateful filter: its `@on` methods return `Accept`, `Drop` or `Continue`, and are asked until one of
+ * them decides, for as long as a subscription can still come to hold. The verdict is the connection's, and counts from
+ * the packet it was given at. Undecided is neither: what a filter has not said by the end of the connection is no.
+ */
 export function filter(target: Class, context: ClassDecoratorContext): void;
 /** The same, for a class with one method: where it is asked. */
 export function filter(options: FilterOptions): ClassDecorator;
-/** Makes a function a filter that is asked at `level`. Its parameters say which data it wants. */
+/**
+ * Makes a function a filter that is asked at `level`. Its parameters say which data it wants. At `Packet` it is a test of
+ * the packet at hand, at `L7EndHdrs` alone of each session; else it is asked until it decides, as a class is.
+ */
 export function filter<F extends FilterFunction>(level: Level | readonly Level[], fn: F): F;
 export function filter(what: Class | FilterOptions | Level | readonly Level[], fn?: object): unknown {
   if (typeof what === 'function') return undefined;
