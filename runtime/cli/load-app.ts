@@ -10,14 +10,21 @@ import { ExitCode, IrisError } from '../errors.ts';
 import { ABI_VERSION } from '../packet/layout.ts';
 import { PARSERS } from '../protocols/registry.ts';
 import type { Core, Plan, Subscription } from '../subscription/contract.ts';
+import type { App } from '../subscription/decorators.ts';
 
 /** A program ready to run: its plan, and the factory that each worker calls once. */
 export interface LoadedApp {
   /** Absolute path. */
   readonly path: string;
   readonly plan: Plan;
-  create(core: Core): Subscription;
+  /** `replaced`: takes the place of handlers of an app. */
+  create(core: Core, replaced?: ReadonlyMap<string, Handler>): Subscription;
+  /** The handlers of an app, bound, by subscription; a generated module alone has none. */
+  readonly handlers: ReadonlyMap<string, Handler>;
 }
+
+/** What an app does with a delivery. */
+export type Handler = (...values: unknown[]) => unknown;
 
 /** Loads the module at `path`. Throws IrisError when it is missing, broken, no Iris module, or made for another runtime. */
 export async function loadApp(path: string): Promise<LoadedApp> {
@@ -35,7 +42,7 @@ export async function loadApp(path: string): Promise<LoadedApp> {
   }
   offerRuntime(absolute);
   const module = await importModule(path, absolute);
-  const { plan, create } = appOf(path, module);
+  const { plan, create, handlers } = appOf(path, module);
   if (plan.abi !== ABI_VERSION) {
     throw new IrisError(
       ExitCode.USAGE,
@@ -51,23 +58,39 @@ export async function loadApp(path: string): Promise<LoadedApp> {
       `run iris-compile ${plan.source} again`,
     );
   }
-  return { path: absolute, plan, create };
+  return { path: absolute, plan, create, handlers };
 }
 
 type Exports = Readonly<Record<string, unknown>>;
 
-function appOf(path: string, module: Exports): Pick<LoadedApp, 'plan' | 'create'> {
+function appOf(path: string, module: Exports): Omit<LoadedApp, 'path'> {
   for (const candidate of [module.default, module]) {
     if (typeof candidate !== 'object' || candidate === null) continue;
-    const { plan, create } = candidate as { plan?: unknown; create?: unknown };
-    if (isPlan(plan) && typeof create === 'function') {
-      return { plan, create: (core) => (create as (core: Core) => Subscription)(core) };
-    }
+    const { plan, create, createWith, handlers } = candidate as Partial<App>;
+    if (!isPlan(plan) || typeof create !== 'function') continue;
+    const own = handlersOf(plan, handlers ?? {});
+    return {
+      plan,
+      handlers: own,
+      create: (core, replaced) =>
+        replaced === undefined || createWith === undefined
+          ? create(core)
+          : createWith(core, Object.fromEntries([...own, ...replaced])),
+    };
   }
   throw new IrisError(
     ExitCode.USAGE,
     `${path}: is no Iris program: it exports neither a plan with its create, nor a default app`,
     'give a .iris.js that iris-compile wrote, or a file with: export default defineApp(create, { … })',
+  );
+}
+
+function handlersOf(plan: Plan, handlers: object): ReadonlyMap<string, Handler> {
+  return new Map(
+    plan.subscriptions.flatMap((name) => {
+      const own: unknown = Reflect.get(handlers, name);
+      return typeof own === 'function' ? [[name, own.bind(handlers) as Handler] as const] : [];
+    }),
   );
 }
 

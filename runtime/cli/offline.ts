@@ -7,15 +7,17 @@ import { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { EngineCore } from '../conntrack/tracker.ts';
 import { createCore } from '../core.ts';
+import { createDispatched } from '../dispatch/divert.ts';
 import { createEmitter } from '../dispatch/emit.ts';
 import { createLineOrder, type LineOrder } from '../dispatch/line-order.ts';
 import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
+import { type Dispatch, startDispatch } from '../dispatch/threads.ts';
 import { createUserErrors } from '../dispatch/user-errors.ts';
 import { ExitCode, IrisError } from '../errors.ts';
 import type { RunSettings } from '../lcore/online.ts';
 import { startProgress } from '../lcore/progress.ts';
 import { rxLoop } from '../lcore/rx-loop.ts';
-import { type EngineConfig, startShards } from '../lcore/shards.ts';
+import { type Shards, startShards } from '../lcore/shards.ts';
 import { Pkt } from '../packet/layout.ts';
 import { parsersFor } from '../protocols/registry.ts';
 import { openCaptures } from '../source/capture.ts';
@@ -23,7 +25,7 @@ import type { PacketSource } from '../source/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import { countedMetrics } from '../stats/metrics.ts';
 import { type LoadedApp, loadApp } from './load-app.ts';
-import { printError } from './print-error.ts';
+import { jsonLine, printError } from './print-error.ts';
 import { listenForStop, SIGNAL_EXIT_CODES } from './stop.ts';
 import { summaryJson, summaryText } from './summary.ts';
 
@@ -43,9 +45,14 @@ export async function runOffline(
     ...config.conntrack,
     max_connections: settings.maxConnections ?? config.conntrack.max_connections,
   };
-  if (settings.cores > 1) return runShards(app, pcaps, { conntrack, decap: config.decap }, settings);
+  if (settings.cores > 1) return runShards(app, pcaps, { ...config, conntrack }, settings);
   const capture = openCaptures(pcaps, { slabBytes: conntrack.max_out_of_order_bytes });
   const sink = openLineSink(settings.out);
+  const dispatch = await dispatchOf(app, config, settings).catch((error: unknown) => {
+    capture.close();
+    sink.close();
+    throw error;
+  });
   const clock = new Int32Array(Clock.WORDS);
   const order = createLineOrder(clock, { entry: ({ text }) => sink.write(text), passed() {} });
   const { emit, delivered } = createEmitter(clock, order.add, app.plan.subscriptions);
@@ -72,13 +79,13 @@ export async function runOffline(
     await rxLoop({
       core,
       source: pcaps[0] === '-' ? flushing(capture, sink, order) : capture,
-      sub: app.create(core),
+      sub: createDispatched(app, core, dispatch.links(0)),
       parsers: parsersFor(app.plan.parsers),
       config: conntrack,
       decap: config.decap,
       seed: randomInt(2 ** 31),
       order,
-      stopped: () => stop.signal !== undefined || sink.closedByReader,
+      stopped: () => stop.signal !== undefined || sink.closedByReader || dispatch.fault !== undefined,
     });
     sink.flush();
     // A signal that came during the last packets is still in the queue.
@@ -86,10 +93,12 @@ export async function runOffline(
   } catch (error) {
     fault = error;
   } finally {
+    await dispatch.drain();
     endProgress?.();
     stop.dispose();
     capture.close();
   }
+  fault ??= dispatch.fault;
   try {
     order.end();
     sink.close();
@@ -104,8 +113,9 @@ export async function runOffline(
         seconds: (performance.now() - started) / 1000,
         counters: core.counters,
         delivered,
-        userErrors: errors.counts,
-        metrics: new Map(countedMetrics()),
+        userErrors: addedUp([[...errors.counts], ...dispatch.results.map(({ userErrors }) => userErrors)]),
+        metrics: addedUp([countedMetrics(), ...dispatch.results.map(({ metrics }) => metrics)]),
+        dispatched: dispatch.counts(),
         lost: capture.stats.lost,
         ...stoppedBy(stop.signal, sink),
       }),
@@ -119,7 +129,7 @@ export async function runOffline(
 async function runShards(
   app: LoadedApp,
   pcaps: readonly string[],
-  config: EngineConfig,
+  config: Config,
   settings: RunSettings & { readonly cores: number },
 ): Promise<number> {
   if (pcaps.some((pcap) => pcap === '-' || statSync(pcap, { throwIfNoEntry: false })?.isFIFO() === true)) {
@@ -132,6 +142,8 @@ async function runShards(
   // What is no capture ends the run here, before any thread starts.
   openCaptures(pcaps, { slabBytes: 0 }).close();
   const sink = openLineSink(settings.out);
+  let running: Shards | undefined;
+  const dispatch = await dispatchOf(app, config, settings, () => running?.stop());
   const stop = listenForStop();
   const started = performance.now();
   const shards = startShards({
@@ -141,20 +153,23 @@ async function runShards(
     conntrack: config.conntrack,
     decap: config.decap,
     strict: settings.strict,
+    links: dispatch.links,
     write(text) {
       sink.write(text);
       if (sink.closedByReader) shards.stop();
     },
     report: (text) => process.stderr.write(text),
   });
+  running = shards;
   stop.onStop = shards.stop;
   if (stop.signal !== undefined) shards.stop();
   const endProgress =
     settings.quiet || settings.json ? undefined : startProgress(shards.progress, toTerminal(settings));
   await shards.gone;
+  await dispatch.drain();
   endProgress?.();
   stop.dispose();
-  let { fault }: { fault?: unknown } = shards;
+  let fault: unknown = shards.fault ?? dispatch.fault;
   try {
     sink.close();
   } catch (error) {
@@ -170,8 +185,9 @@ async function runShards(
         seconds: (performance.now() - started) / 1000,
         counters: shards.counters(),
         delivered: addedUp(results.map(({ delivered }) => delivered)),
-        userErrors: addedUp(results.map(({ userErrors }) => userErrors)),
-        metrics: addedUp(results.map(({ metrics }) => metrics)),
+        userErrors: addedUp([...results, ...dispatch.results].map(({ userErrors }) => userErrors)),
+        metrics: addedUp([...results, ...dispatch.results].map(({ metrics }) => metrics)),
+        dispatched: dispatch.counts(),
         lost: {},
         ...stoppedBy(stop.signal, sink),
       }),
@@ -179,6 +195,25 @@ async function runShards(
   }
   if (fault !== undefined) return printError(fault, settings.json);
   return stop.signal === undefined ? ExitCode.OK : SIGNAL_EXIT_CODES[stop.signal];
+}
+
+/** The threads of the configuration's [dispatch], for the cores of this run. */
+function dispatchOf(
+  app: LoadedApp,
+  config: Config,
+  settings: RunSettings & { readonly cores: number },
+  onFault?: () => void,
+): Promise<Dispatch> {
+  return startDispatch({
+    app,
+    config: config.dispatch,
+    cores: settings.cores,
+    live: false,
+    strict: settings.strict,
+    report: (text) => process.stderr.write(text),
+    loss: (text) => process.stderr.write(settings.json ? jsonLine({ kind: 'loss', text }) : `iris: ${text}\n`),
+    ...(onFault === undefined ? {} : { onFault }),
+  });
 }
 
 /** Amounts by name, those of one name added up. */

@@ -1,4 +1,5 @@
 /** What a run did, in a few lines for people: printed on the standard error when it ends. */
+import type { DispatchCounts } from '../dispatch/threads.ts';
 import { Counter, type CounterName, type Counters, namedCounters } from '../stats/counters.ts';
 
 /** Everything a run knows of itself at its end, summed over its cores. */
@@ -17,6 +18,8 @@ export interface RunSummary {
   readonly metrics?: ReadonlyMap<string, number>;
   /** Packets of flows that are not in the sample. */
   readonly sampledOut?: number;
+  /** Deliveries to handlers on other threads, by subscription. */
+  readonly dispatched?: ReadonlyMap<string, DispatchCounts>;
   /** Packets lost before they reached us, by the name of the counter. */
   readonly lost: Readonly<Record<string, number>>;
   /** Why the run ended before its input did. */
@@ -92,6 +95,15 @@ export function summaryText(run: RunSummary): string {
   if (named.l7_sessions > 0) rows.push(['sessions', whole(named.l7_sessions)]);
   const lines = list([...run.delivered]);
   rows.push(['lines', lines === '' ? '0' : lines]);
+  const dispatched = [...(run.dispatched ?? [])];
+  if (dispatched.length > 0) {
+    const amounts = dispatched.map(([name, { dispatched, done, dropped }]) =>
+      done === dispatched
+        ? `${name} ${whole(done)}`
+        : `${name} ${whole(dispatched)} (done ${whole(done)}, DROPPED ${whole(dropped)})`,
+    );
+    rows.push(['dispatched', amounts.join(', ')]);
+  }
   const metrics = list([...(run.metrics ?? [])]);
   if (metrics !== '') rows.push(['metrics', metrics]);
   const errors = list([...run.userErrors]);
@@ -116,6 +128,9 @@ export function summaryJson(run: RunSummary, more: Readonly<Record<string, unkno
     delivered: Object.fromEntries(delivered),
     ...(run.sampledOut === undefined ? {} : { sampled_out: run.sampledOut }),
     ...(run.metrics === undefined || run.metrics.size === 0 ? {} : { metrics: Object.fromEntries(run.metrics) }),
+    ...(run.dispatched === undefined || run.dispatched.size === 0
+      ? {}
+      : { dispatch: Object.fromEntries(run.dispatched) }),
     user_errors: Object.fromEntries(userErrors),
     lost,
     ...more,

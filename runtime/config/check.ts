@@ -22,6 +22,9 @@ for (const [path, key] of KEYS) {
 }
 SECTIONS.set('', []);
 
+/** Stands in the schema for a name that the user chooses. */
+const ANY = '*';
+
 type Report = (path: string, message: string, hint?: string) => void;
 
 /** All allowed values and sections by their path in the file; faults go to `report`. */
@@ -53,6 +56,12 @@ function walk(
       } else {
         report(path, `must be an array of tables: write [[${key}]]`);
       }
+    } else if (SECTIONS.has(join(section, ANY))) {
+      // Sections whose names are the user's.
+      if (isTable(value)) {
+        entries.set(path, { key: join(section, ANY), path, value });
+        walk(value, join(section, ANY), path, entries, report);
+      } else report(path, `must be a section: write [${section}.NAME]`);
     } else if (SECTIONS.has(key)) {
       if (isTable(value)) {
         entries.set(path, { key, path, value });

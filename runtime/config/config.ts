@@ -18,6 +18,17 @@ export interface PortConfig {
   readonly sink: { readonly core: number; readonly buckets: number } | undefined;
 }
 
+/** Where the handler of a subscription runs: see runtime/dispatch/threads.ts. */
+export interface DispatchConfig {
+  readonly subscription: string;
+  readonly mode: 'inline' | 'shared' | 'dedicated';
+  /** Bytes per receive core. */
+  readonly ring: number;
+  readonly threads: number;
+  /** undefined: captures wait, ports drop. */
+  readonly onFull: 'drop' | 'wait' | undefined;
+}
+
 /** What a run shows and writes of itself while it lasts. */
 export interface MonitorConfig {
   /** Absent without its section. */
@@ -61,6 +72,8 @@ export interface Config {
     | undefined;
   readonly conntrack: ConnTrackConfig;
   readonly decap: DecapConfig;
+  /** In the order of the file. */
+  readonly dispatch: readonly DispatchConfig[];
   /** Sentences about keys that are given but have no effect. */
   readonly notes: readonly string[];
 }
@@ -163,6 +176,26 @@ function readDecap(get: Get, report: Report): DecapConfig {
   };
 }
 
+function readDispatch(
+  entries: ReadonlyMap<string, Entry>,
+  get: <K extends KeyPath>(key: K, path: string) => ValueOf<K>,
+  online: boolean,
+  report: Report,
+): DispatchConfig[] {
+  const sections = [...entries.values()].filter(({ key }) => key === 'dispatch.*');
+  return sections.map(({ path }) => {
+    const onFull = get('dispatch.*.on_full', `${path}.on_full`) as DispatchConfig['onFull'];
+    if (online && onFull === 'wait') report(`${path}.on_full`, 'receive cores never wait; leave it out, or say "drop"');
+    return {
+      subscription: path.slice(path.indexOf('.') + 1),
+      mode: get('dispatch.*.mode', `${path}.mode`) as DispatchConfig['mode'],
+      ring: get('dispatch.*.ring', `${path}.ring`),
+      threads: get('dispatch.*.threads', `${path}.threads`),
+      onFull,
+    };
+  });
+}
+
 function readMonitor(get: Get, has: (section: string) => boolean): MonitorConfig {
   return {
     display: has('online.monitor.display')
@@ -225,6 +258,7 @@ function build(file: string, entries: ReadonlyMap<string, Entry>, report: Report
           },
     conntrack: readConntrack(get),
     decap: readDecap(get, report),
+    dispatch: readDispatch(entries, get, ports.length > 0, report),
     notes: notes(entries),
   };
 }

@@ -106,7 +106,7 @@ export const SCHEMA = {
   'online.ports[].cores': {
     type: 'cores',
     required: true,
-    doc: 'Receive cores: one worker and one queue each. Without RSS the first takes all packets and hands the others theirs.',
+    doc: 'Receive cores: one worker and one queue each. A device without RSS takes one.',
   },
   'online.ports[].sink.core': {
     type: 'integer',
@@ -177,6 +177,37 @@ export const SCHEMA = {
     type: 'string',
     default: '0.0.0.0',
     doc: 'Address to listen on; 127.0.0.1 for this machine only.',
+  },
+
+  'dispatch.*.mode': {
+    type: 'string',
+    values: ['inline', 'shared', 'dedicated'],
+    required: true,
+    doc:
+      'Where the handler of a subscription runs, [dispatch.NAME]: on the receive cores, on threads that all "shared" ones ' +
+      'have in common, or on threads of its own.',
+  },
+  'dispatch.*.ring': {
+    type: 'integer',
+    min: 4096,
+    max: 268_435_456,
+    default: 4_194_304,
+    unit: 'bytes',
+    doc:
+      'Room for deliveries that wait for their handler, per receive core, as a power of two at least this; of "shared" ' +
+      'subscriptions the largest counts.',
+  },
+  'dispatch.*.threads': {
+    type: 'integer',
+    min: 1,
+    max: 64,
+    default: 1,
+    doc: 'Threads; each serves its share of the receive cores, so more than those are not started. Of "shared" ones the most.',
+  },
+  'dispatch.*.on_full': {
+    type: 'string',
+    values: ['drop', 'wait'],
+    doc: 'When there is no room: drop the delivery and count it, or, captures only, wait. Captures wait unless told otherwise.',
   },
 
   'decap.all': {

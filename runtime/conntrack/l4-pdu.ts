@@ -10,6 +10,14 @@ export interface PduMemory {
   readonly recF: Float64Array;
 }
 
+/** An {@link L4Pdu} as plain data. */
+export interface PackedPdu {
+  readonly row: Int32Array;
+  readonly bytes: Uint8Array;
+  /** Time of the connection's packet before. */
+  readonly last: number;
+}
+
 /**
  * One TCP segment or UDP datagram, as a flyweight over its packet row: valid during the call it is handed to. `copy()`
  * makes one to keep. At the streaming level `InL4Stream` it is a piece of the stream instead: `payload` is new and in
@@ -109,6 +117,10 @@ export class L4Pdu {
 
   /** A copy to keep, with bytes of its own. */
   copy(): L4Pdu {
+    return L4Pdu.unpack(this.pack());
+  }
+  /** Its values and bytes as plain data, for {@link unpack} on another thread. */
+  pack(): PackedPdu {
     const row = this.#pkt.slice(this.#p, this.#p + Pkt.STRIDE);
     const frame = this.frame;
     const payload = this.payload;
@@ -122,16 +134,21 @@ export class L4Pdu {
     if (row[Pkt.ETHERTYPE] !== 0) row[Pkt.ETHERTYPE] += moved;
     // The payload may lie outside its frame: in the slab, where fragments and late segments are put together.
     row[Pkt.PAYLOAD] = frame.length;
-    const recF = new Float64Array(Rec.PLAN >> 1);
-    recF[Rec.LAST >> 1] = this.ts - this.sinceLast;
     row[Pkt.CONN] = 0;
+    return { row, bytes, last: this.ts - this.sinceLast };
+  }
+  static unpack({ row, bytes, last }: PackedPdu): L4Pdu {
+    // What comes from another thread may lie anywhere in its buffer.
+    const pkt = row.byteOffset % 8 === 0 ? row : row.slice();
+    const recF = new Float64Array(Rec.PLAN >> 1);
+    recF[Rec.LAST >> 1] = last;
     const memory = {
       bytes,
-      view: new DataView(bytes.buffer),
+      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
       slabOffset: bytes.length,
       slabLength: 0,
     };
-    return new L4Pdu({ memory, pkt: row, pktF: new Float64Array(row.buffer), recF });
+    return new L4Pdu({ memory, pkt, pktF: new Float64Array(pkt.buffer, pkt.byteOffset, pkt.length >> 1), recF });
   }
 
   /** Numbers by name; `payload` in hex. */

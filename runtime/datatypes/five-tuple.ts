@@ -79,10 +79,17 @@ export class FiveTuple {
 
   /** A copy to keep. */
   copy(): FiveTuple {
+    return FiveTuple.unpack(this.pack());
+  }
+  /** Its values as plain data, for {@link unpack} on another thread. */
+  pack(): FiveTupleMemory {
     const id = this.#c / this.#recordWords;
     const rec = this.#rec.slice(this.#c, this.#c + Rec.PLAN);
+    return { rec, addr6: this.#addr6.slice(id * 8, id * 8 + 8) };
+  }
+  static unpack(packed: FiveTupleMemory): FiveTuple {
     // A copy is record 0 of memory of its own.
-    return new FiveTuple({ rec, addr6: this.#addr6.slice(id * 8, id * 8 + 8) }, Rec.PLAN);
+    return new FiveTuple(packed, Rec.PLAN);
   }
 
   toJSON(): FiveTupleJson {

@@ -47,8 +47,16 @@ export class Lifespan {
 
   /** A copy to keep. */
   copy(): Lifespan {
-    const rec = this.#rec.slice(this.#c, this.#c + Rec.PLAN);
-    return new Lifespan({ rec, recF: new Float64Array(rec.buffer) });
+    return Lifespan.unpack(this.pack());
+  }
+  /** Its values as plain data, for {@link unpack} on another thread. */
+  pack(): Int32Array {
+    return this.#rec.slice(this.#c, this.#c + Rec.PLAN);
+  }
+  static unpack(packed: Int32Array): Lifespan {
+    // What comes from another thread may lie anywhere in its buffer.
+    const rec = packed.byteOffset % 8 === 0 ? packed : packed.slice();
+    return new Lifespan({ rec, recF: new Float64Array(rec.buffer, rec.byteOffset, rec.length >> 1) });
   }
   toJSON(): { readonly start: number; readonly duration: number; readonly ended: string } {
     return { start: this.start, duration: this.duration, ended: this.ended };

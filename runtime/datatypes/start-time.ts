@@ -37,7 +37,14 @@ export class StartTime {
 
   /** A copy to keep. */
   copy(): StartTime {
-    return new StartTime({ rec: this.#rec.slice(this.#c, this.#c + Rec.PLAN) });
+    return StartTime.unpack(this.pack());
+  }
+  /** Its values as plain data, for {@link unpack} on another thread. */
+  pack(): StartTimeMemory {
+    return { rec: this.#rec.slice(this.#c, this.#c + Rec.PLAN) };
+  }
+  static unpack(packed: StartTimeMemory): StartTime {
+    return new StartTime(packed);
   }
   valueOf(): number {
     return this.time;

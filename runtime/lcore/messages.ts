@@ -1,5 +1,6 @@
 /** What the main thread and its workers tell each other. Packets, connections and sessions never cross. */
 import type { ConnTrackConfig } from '../conntrack/config.ts';
+import type { DispatchLink } from '../dispatch/divert.ts';
 import { type ExitCode, IrisError } from '../errors.ts';
 import type { DecapConfig } from '../packet/decap-config.ts';
 import type { MetricInfo } from '../stats/metrics.ts';
@@ -12,6 +13,8 @@ export interface WorkerTask {
   readonly conntrack: ConnTrackConfig;
   readonly decap: DecapConfig;
   readonly strict: boolean;
+  /** Where deliveries for handlers on other threads go. */
+  readonly links: readonly DispatchLink[];
   /** Secret of the run for the hash of five-tuples. */
   readonly seed: number;
   /** Words of {@link Control}, shared with the main thread. */

@@ -26,6 +26,7 @@ export interface MonitorOptions {
   readonly file: string;
   readonly live: LivePorts;
   readonly cores: () => readonly CoreSample[];
+  readonly dispatch?: () => NonNullable<Sample['dispatch']>;
   readonly screen: Screen;
   /** No display, but what was asked for by its section. */
   readonly quiet: boolean;
@@ -40,7 +41,7 @@ export interface Monitor {
   stop(): void;
 }
 
-export function createMonitor({ config, file, live, cores, screen, quiet }: MonitorOptions): Monitor {
+export function createMonitor({ config, file, live, cores, dispatch, screen, quiet }: MonitorOptions): Monitor {
   const { display, log } = config;
   const options = display ?? EVERYTHING;
   const losses = createLossWatch(live, cores);
@@ -55,6 +56,7 @@ export function createMonitor({ config, file, live, cores, screen, quiet }: Moni
     return {
       seconds: (performance.now() - started) / 1000,
       cores: cores(),
+      ...(dispatch === undefined ? {} : { dispatch: dispatch() }),
       ports: live.ports.map((port) => ({
         name: port.name,
         driver: port.driver,

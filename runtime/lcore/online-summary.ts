@@ -1,5 +1,6 @@
 /** The end of an online run in a few lines for people: the whole, then each core, then each port. */
 import { type RunSummary, summaryJson, summaryText } from '../cli/summary.ts';
+import type { Dispatch } from '../dispatch/threads.ts';
 import type { PortStats } from '../source/dpdk.ts';
 import { Counter, createCounters } from '../stats/counters.ts';
 import { Live } from '../stats/live.ts';
@@ -22,6 +23,7 @@ export interface OnlineOutcome {
     readonly hardwareFiltered?: number | undefined;
   }[];
   readonly seconds: number;
+  readonly dispatch?: Pick<Dispatch, 'counts' | 'results'>;
   /** Why the run ended before its input did. */
   readonly stopped: string | undefined;
 }
@@ -71,10 +73,11 @@ export function onlineSummaryJson(outcome: OnlineOutcome): string {
 }
 
 /** All workers and ports added up. */
-function summaryOf({ workers, ports, seconds, stopped }: OnlineOutcome): RunSummary {
+function summaryOf({ workers, ports, seconds, stopped, dispatch }: OnlineOutcome): RunSummary {
   const counters = createCounters();
   for (const worker of workers) for (let i = 0; i < Counter.COUNT; i++) counters[i] += worker.counters[i];
   const results = workers.flatMap(({ result }) => (result === undefined ? [] : [result]));
+  const users = [...results, ...(dispatch?.results ?? [])];
   const lost = [...results.map((result) => result.lost), ...ports.map(({ stats }) => lostOf(stats))];
   return {
     packets: sum(results.map(({ packets }) => packets)),
@@ -83,8 +86,9 @@ function summaryOf({ workers, ports, seconds, stopped }: OnlineOutcome): RunSumm
     counters,
     sampledOut: sum(workers.map(({ live }) => live[Live.SAMPLED_OUT] ?? 0)),
     delivered: added(results.flatMap(({ delivered }) => delivered)),
-    userErrors: added(results.flatMap(({ userErrors }) => userErrors)),
-    metrics: added(results.flatMap(({ metrics }) => metrics)),
+    userErrors: added(users.flatMap(({ userErrors }) => userErrors)),
+    metrics: added(users.flatMap(({ metrics }) => metrics)),
+    ...(dispatch === undefined ? {} : { dispatched: dispatch.counts() }),
     lost: Object.fromEntries(added(lost.flatMap((counts) => Object.entries(counts)))),
     ...(stopped === undefined ? {} : { stopped }),
   };

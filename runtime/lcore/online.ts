@@ -8,11 +8,12 @@
  */
 import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { loadApp } from '../cli/load-app.ts';
+import { type LoadedApp, loadApp } from '../cli/load-app.ts';
 import { listenForStop, SIGNAL_EXIT_CODES } from '../cli/stop.ts';
 import type { Config } from '../config/config.ts';
 import { playedCaptures } from '../config/device.ts';
 import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
+import { type Dispatch, startDispatch } from '../dispatch/threads.ts';
 import { ExitCode, InputError } from '../errors.ts';
 import { loadDpdk } from '../source/dpdk.ts';
 import { COUNTERS_BYTES, createCounters } from '../stats/counters.ts';
@@ -57,15 +58,28 @@ const FLUSH_MS = 1000;
 
 /** Runs `program` on the ports of `config` and returns the exit code. Throws IrisError for what the user can mend. */
 export async function runOnline(program: string, config: Config, settings: RunSettings): Promise<number> {
-  const { path, plan } = await loadApp(program);
+  const app = await loadApp(program);
+  const { plan } = app;
   const addon = loadDpdk();
   const sink = openLineSink(settings.out);
+  const screen = createScreen(process.stderr, { json: settings.json, output: outputOf(settings) });
+  const dispatchFailed = countdown(1);
+  // Before this thread is pinned: threads inherit where they may run.
+  const dispatch = await startDispatch({
+    app,
+    config: config.dispatch,
+    cores: coresOf(config).size,
+    live: true,
+    strict: settings.strict,
+    report: (text) => screen.say('report', text),
+    loss: (text) => screen.say('loss', text),
+    onFault: dispatchFailed.finish,
+  });
   const stop = listenForStop();
   try {
     const live = openPorts(addon, config);
     addon.threadPin(config.mainCore);
-    const screen = createScreen(process.stderr, { json: settings.json, output: outputOf(settings) });
-    const crew = createCrew(path, config, settings, live, sink, screen, plan.subscriptions);
+    const crew = createCrew(app, config, settings, live, sink, screen, dispatch);
     const sampleWorker = (worker: WorkerState, i: number) => {
       const own = live.workers[i];
       const mempool = own === undefined ? { capacity: 0, inUse: 0 } : live.mempool(own);
@@ -76,6 +90,7 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       file: config.file,
       live,
       cores: () => crew.workers.map(sampleWorker),
+      dispatch: dispatch.counts,
       screen,
       quiet: settings.quiet,
     });
@@ -94,10 +109,11 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       }
       crew.enter(Phase.RUN);
       if (!settings.quiet) for (const text of receiving(live)) screen.say('start', text);
-      const stopped = await untilTheEnd(crew, config, stop, sink);
+      const stopped = await untilTheEnd(crew, config, stop, sink, dispatchFailed.promise);
       const seconds = (performance.now() - started) / 1000;
       crew.enter(Phase.STOP);
       await crew.gone;
+      await dispatch.drain();
       monitor.stop();
       sink.close();
       const stats = live.ports.map((port) => ({
@@ -106,10 +122,11 @@ export async function runOnline(program: string, config: Config, settings: RunSe
         hardwareFiltered: live.hardwareFiltered(port),
       }));
       if (!settings.quiet) {
-        const outcome = { workers: crew.workers, plans: live.workers, ports: stats, seconds, stopped };
+        const outcome = { workers: crew.workers, plans: live.workers, ports: stats, seconds, stopped, dispatch };
         process.stderr.write((settings.json ? onlineSummaryJson : onlineSummary)(outcome));
       }
       if (crew.fault !== undefined) throw errorOf(crew.fault);
+      if (dispatch.fault !== undefined) throw dispatch.fault;
       throwIfCaptureBroke(config, stats);
       return stop.signal === undefined ? ExitCode.OK : SIGNAL_EXIT_CODES[stop.signal];
     } finally {
@@ -120,9 +137,17 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       for (const fault of live.close()) screen.say('note', fault);
     }
   } finally {
+    await dispatch.drain();
     stop.dispose();
     sink.close();
   }
+}
+
+/** Cores of all workers. */
+function coresOf({ online }: Config): Set<number> {
+  return new Set(
+    (online?.ports ?? []).flatMap(({ cores, sink }) => [...cores, ...(sink === undefined ? [] : [sink.core])]),
+  );
 }
 
 /** A line for each port that has no end of its own: packets are taken from now on. */
@@ -163,13 +188,13 @@ interface Crew {
 }
 
 function createCrew(
-  program: string,
+  { path: program, plan: { subscriptions } }: LoadedApp,
   config: Config,
   settings: RunSettings,
   live: LivePorts,
   sink: LineSink,
   screen: Screen,
-  subscriptions: readonly string[],
+  dispatch: Dispatch,
 ): Crew {
   const control = new Int32Array(new SharedArrayBuffer((Control.WORKERS + live.workers.length) * 4));
   const max_connections = settings.maxConnections ?? config.conntrack.max_connections;
@@ -201,6 +226,7 @@ function createCrew(
       conntrack,
       decap: config.decap,
       strict: settings.strict,
+      links: dispatch.links(plan.id),
       seed,
       control,
       counters,
@@ -284,9 +310,10 @@ async function untilTheEnd(
   config: Config,
   stop: ReturnType<typeof listenForStop>,
   sink: LineSink,
+  failed: Promise<void>,
 ): Promise<string | undefined> {
   const timers: NodeJS.Timeout[] = [];
-  const ends: Promise<string | undefined>[] = [crew.done.then(() => undefined)];
+  const ends: Promise<string | undefined>[] = [crew.done.then(() => undefined), failed.then(() => undefined)];
   if (stop.signal !== undefined) return `by ${stop.signal}`;
   ends.push(
     new Promise((resolve) => {

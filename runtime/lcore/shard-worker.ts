@@ -8,6 +8,7 @@ import { loadApp } from '../cli/load-app.ts';
 import { Clock } from '../clock.ts';
 import type { ConnTrackConfig } from '../conntrack/config.ts';
 import { createCore } from '../core.ts';
+import { createDispatched, type DispatchLink } from '../dispatch/divert.ts';
 import { createEmitter } from '../dispatch/emit.ts';
 import { createLineBatcher, type LineBatch } from '../dispatch/line-batch.ts';
 import { createLineOrder } from '../dispatch/line-order.ts';
@@ -32,6 +33,7 @@ export interface ShardTask {
   readonly conntrack: ConnTrackConfig;
   readonly decap: DecapConfig;
   readonly strict: boolean;
+  readonly links: readonly DispatchLink[];
   /** Secret of the run for the hash of five-tuples. */
   readonly seed: number;
   /** Words of {@link Control}, shared with the main thread. */
@@ -83,7 +85,7 @@ async function work(task: ShardTask, send: (message: ShardMessage) => void): Pro
     await rxLoop({
       core,
       source: capture,
-      sub: app.create(core),
+      sub: createDispatched(app, core, task.links),
       parsers: parsersFor(app.plan.parsers),
       config: conntrack,
       decap: task.decap,

@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { ConnTrackConfig } from '../conntrack/config.ts';
+import type { DispatchLink } from '../dispatch/divert.ts';
 import { createLineMerger } from '../dispatch/line-merger.ts';
 import { ExitCode } from '../errors.ts';
 import type { DecapConfig } from '../packet/decap-config.ts';
@@ -26,6 +27,8 @@ export interface ShardedRun extends EngineConfig {
   readonly pcaps: readonly string[];
   readonly cores: number;
   readonly strict: boolean;
+  /** Where core `index` hands over deliveries for handlers on other threads. */
+  readonly links: (index: number) => readonly DispatchLink[];
   /** Takes the run's lines, one or more at a time. What it throws ends the run. */
   readonly write: (text: string) => void;
   /** Takes text for the standard error. */
@@ -80,7 +83,20 @@ export function startShards(run: ShardedRun): Shards {
     const counters = new SharedArrayBuffer(COUNTERS_BYTES);
     const read = new SharedArrayBuffer(16);
     const share = { index, count: cores };
-    const task: ShardTask = { program, pcaps, shared, share, conntrack, decap, strict, seed, control, counters, read };
+    const task: ShardTask = {
+      program,
+      pcaps,
+      shared,
+      share,
+      conntrack,
+      decap,
+      strict,
+      seed,
+      control,
+      counters,
+      read,
+      links: run.links(index),
+    };
     const worker = new Worker(new URL('./shard-worker.js', import.meta.url), { workerData: task });
     let done = false;
     worker.on('message', (message: ShardMessage) => {

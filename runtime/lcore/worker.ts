@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { loadApp } from '../cli/load-app.ts';
 import { Clock } from '../clock.ts';
 import { createCore } from '../core.ts';
+import { createDispatched } from '../dispatch/divert.ts';
 import { createEmitter } from '../dispatch/emit.ts';
 import { createLineOrder } from '../dispatch/line-order.ts';
 import { createUserErrors } from '../dispatch/user-errors.ts';
@@ -60,7 +61,7 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
     queues: plan.queues,
     lane: team?.index ?? 0,
   });
-  const program = app.create(core);
+  const program = createDispatched(app, core, task.links);
   const sampling = plan.keep.length === 0 ? undefined : createSampling(program, core, new Map(plan.keep));
   const sub = sampling?.sub ?? program;
   const publish = createLivePublisher(new Float64Array(task.live), app.plan.subscriptions, {

@@ -73,6 +73,7 @@ export function tableLines(sample: Sample, before: Sample, options: DisplayOptio
     ...sample.ports.flatMap((port) =>
       chosen(port.xstats, options.portStats).map(([name, value]) => `  ${port.name} ${name} ${whole(value)}`),
     ),
+    ...dispatchRows(sample),
   ];
 }
 
@@ -123,6 +124,16 @@ function portRow({ name, stats, hardwareFiltered }: PortSample): Row {
   ];
 }
 
+/** A line for each subscription whose handler runs on another thread. */
+function dispatchRows({ dispatch = new Map() }: Sample): string[] {
+  if (dispatch.size === 0) return [];
+  const rows = [...dispatch].map(([name, counts]) => [
+    name,
+    ...[counts.dispatched, counts.done, counts.dropped].map((amount) => whole(amount)),
+  ]);
+  return aligned([['dispatch', 'dispatched', 'done', 'DROPPED'], ...rows]);
+}
+
 /** One line, its newline included, for what is not a terminal. */
 export function sampleLine(sample: Sample, before: Sample, options: DisplayOptions): string {
   const totals = totalsOf(sample);
@@ -148,6 +159,9 @@ export function sampleLine(sample: Sample, before: Sample, options: DisplayOptio
       parts.push(`${port.name} ${name} ${whole(value)}`);
     }
   }
+  for (const [name, { dispatched, done, dropped }] of sample.dispatch ?? []) {
+    parts.push(`${name} dispatched ${whole(dispatched)} done ${whole(done)} dropped ${whole(dropped)}`);
+  }
   return `iris: ${parts.join(', ')}\n`;
 }
 
@@ -160,6 +174,9 @@ export function sampleJson(sample: Sample, before: Sample): string {
     seconds: round(sample.seconds),
     ...rounded(rates(totalsOf(before), totals, span)),
     ...totals,
+    ...(sample.dispatch === undefined || sample.dispatch.size === 0
+      ? {}
+      : { dispatch: Object.fromEntries(sample.dispatch) }),
     cores: sample.cores.map(({ counters: _, delivered, ...core }, i) => ({
       ...core,
       delivered: Object.fromEntries(delivered),

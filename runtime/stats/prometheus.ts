@@ -116,6 +116,7 @@ export function exposition(sample: Sample, user: readonly UserMetrics[], info: L
         COUNTER_NAMES.map((event, i) => [{ ...of(core), event }, core.counters[i] ?? 0] as const),
       ),
     },
+    ...dispatchFamilies(sample),
     ...families('iris_port', PORT_FAMILIES, ports, ({ name, driver }) => ({ port: name, driver })),
     ...userFamilies(user),
   ];
@@ -123,6 +124,21 @@ export function exposition(sample: Sample, user: readonly UserMetrics[], info: L
     .filter(({ samples }) => samples.length > 0)
     .map(text)
     .join('');
+}
+
+const DISPATCH_FAMILIES = [
+  ['dispatched', 'Deliveries to handlers on other threads, those dropped included.'],
+  ['done', 'Deliveries that handlers on other threads are done with.'],
+  ['dropped', 'Deliveries dropped because the handler was too slow.'],
+] as const;
+
+function dispatchFamilies({ dispatch = new Map() }: Sample): Family[] {
+  return DISPATCH_FAMILIES.map(([key, help]) => ({
+    name: `iris_run_${key === 'dispatched' ? key : `dispatch_${key}`}_total`,
+    help,
+    type: 'counter',
+    samples: [...dispatch].map(([subscription, counts]) => [{ subscription }, counts[key]] as const),
+  }));
 }
 
 /** User metrics of all workers by family; those that are not per core are added up. */

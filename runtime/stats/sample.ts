@@ -48,6 +48,15 @@ export interface Sample {
   readonly seconds: number;
   readonly cores: readonly CoreSample[];
   readonly ports: readonly PortSample[];
+  /** Deliveries to handlers on other threads, by subscription; absent or empty where there are none. */
+  readonly dispatch?: ReadonlyMap<string, DispatchSample>;
+}
+
+/** Handed over, or dropped for want of room, and handled, so far. */
+export interface DispatchSample {
+  readonly dispatched: number;
+  readonly done: number;
+  readonly dropped: number;
 }
 
 /** What a worker shares, with what the main thread knows of it. */

@@ -48,6 +48,7 @@ export function columnView<T extends object>(
   followers: Readonly<Record<string, Follower>> = {},
 ): ColumnView<T> {
   let c = 0;
+  noteType(type, columns);
   const proto: T = Object.create(type.prototype);
   const names = columns.map((column) => column.name);
 
@@ -104,6 +105,40 @@ export function columnView<T extends object>(
     return kept;
   }
   return { at, copy };
+}
+
+/** A class kept in columns. */
+export interface ColumnClassInfo {
+  readonly type: new () => object;
+  /** Fields of its JSON, where it has no `toJSON` of its own. */
+  readonly names: readonly string[];
+}
+
+const KEY = Symbol.for('iris-ts.column-classes');
+
+/**
+ * The calling thread's classes in columns, by name; null where two have the same. A module may be bundled or installed
+ * beside the runtime that runs it: they belong to the thread, not to one copy of this file.
+ */
+export function columnClasses(): Map<string, ColumnClassInfo | null> {
+  const home = globalThis as { [KEY]?: Map<string, ColumnClassInfo | null> };
+  home[KEY] ??= new Map();
+  return home[KEY];
+}
+
+function noteType(type: new () => object, columns: readonly Column[]): void {
+  const known = columnClasses().get(type.name);
+  const info = { type, names: columns.map(({ name }) => name) };
+  columnClasses().set(type.name, known === undefined || known?.type === type ? info : null);
+}
+
+/** A detached instance of a class in columns, as `copy()` of its flyweight makes one, with these fields. */
+export function detached({ type, names }: ColumnClassInfo, fields: Readonly<Record<string, unknown>>): object {
+  const kept = new type();
+  for (const [name, value] of Object.entries(fields)) define(kept, name, value);
+  if (!('toJSON' in type.prototype)) hide(kept, 'toJSON', () => plainFields(kept, names));
+  if (!('copy' in type.prototype)) hide(kept, 'copy', () => kept);
+  return kept;
 }
 
 /**

@@ -113,6 +113,9 @@ export interface Create<Handlers> {
 export interface App {
   readonly plan: Plan;
   readonly create: (core: Core) => Subscription;
+  /** The same with other handlers: dispatch puts its own in the place of some. */
+  readonly createWith?: (core: Core, handlers: Readonly<Record<string, unknown>>) => Subscription;
+  readonly handlers?: object;
 }
 
 /** The handlers that a generated module takes. Told from `create` alone, so that a wrong one is an error where it stands. */
@@ -121,7 +124,12 @@ export type HandlersOf<C> = C extends Create<infer Handlers> ? Handlers : never;
 /** Binds handlers to a generated module: `export default defineApp(create, { handshakes(tls, ft) { … } })`. */
 export function defineApp<C extends Create<never>>(create: C, handlers: HandlersOf<C>): App;
 export function defineApp<Handlers>(create: Create<Handlers>, handlers: Handlers): App {
-  return { plan: create.plan, create: (core) => create(core, handlers) };
+  return {
+    plan: create.plan,
+    create: (core) => create(core, handlers),
+    createWith: (core, others) => create(core, others as Handlers),
+    handlers: handlers as object,
+  };
 }
 
 function nothing(): void {}

@@ -33,7 +33,7 @@ export interface SshSide {
 }
 
 /** Identification line and key exchange offer of one side, read when asked for. */
-class Side {
+export class Side {
   private readonly line: string | undefined;
   private readonly offer: Uint8Array | undefined;
 
