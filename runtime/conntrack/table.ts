@@ -103,24 +103,18 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     return true;
   }
 
-  function search(p: number): number {
+  function find(p: number): number {
     const hash = pkt[p + Pkt.HASH];
     let slot = (hash & mask) << 1;
+    // What `lookAhead` found may have ended since, or another connection may have its record: then it does not match.
+    let c = pkt[p + Pkt.CONN];
     for (;;) {
+      if (c !== 0 && matches(c, p)) return c;
       const id = index[slot + 1];
       if (id === 0) return 0;
-      if (index[slot] === hash) {
-        const c = Math.imul(id, stride);
-        if (matches(c, p)) return c;
-      }
+      c = index[slot] === hash ? Math.imul(id, stride) : 0;
       slot = (slot + 2) & last;
     }
-  }
-
-  function find(p: number): number {
-    // What `lookAhead` found may have ended since, or another connection may have its record: then it does not match.
-    const c = pkt[p + Pkt.CONN];
-    return c !== 0 && matches(c, p) ? c : search(p);
   }
 
   function insert(p: number, reversed: boolean): number {
