@@ -2,6 +2,7 @@
 // tracker, so that JavaScript sees every byte it reads in one ArrayBuffer.
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_memory.h>
 #include <rte_memzone.h>
 #include <sys/mman.h>
 
@@ -46,15 +47,13 @@ static void unmap(Memory& memory) {
 }
 
 // Finds `memory.length` contiguous bytes: from DPDK's hugepages where there are any, else mapped with transparent huge
-// pages. Tells DPDK's address for devices.
-static bool map(Memory& memory, int socket, const char* name, rte_iova_t& iova) {
+// pages.
+static bool map(Memory& memory, int socket, const char* name) {
   if (rte_eal_has_hugepages()) {
-    const rte_memzone* zone =
-        rte_memzone_reserve_aligned(name, memory.length, socket, RTE_MEMZONE_IOVA_CONTIG, HUGE_PAGE);
+    const rte_memzone* zone = rte_memzone_reserve_aligned(name, memory.length, socket, 0, HUGE_PAGE);
     if (zone == nullptr) return false;
     memory.zone = zone;
     memory.base = static_cast<uint8_t*>(zone->addr);
-    iova = zone->iova;
     return true;
   }
   memory.mappingLength = memory.length + HUGE_PAGE;
@@ -70,8 +69,21 @@ static bool map(Memory& memory, int socket, const char* name, rte_iova_t& iova) 
 #ifdef MADV_POPULATE_WRITE
   madvise(memory.base, memory.poolBytes, MADV_POPULATE_WRITE);
 #endif
-  iova = reinterpret_cast<rte_iova_t>(memory.base);
   return true;
+}
+
+// The pool's part, page by page. Without an IOMMU devices need physical addresses, which are contiguous within a page only.
+static std::vector<rte_pktmbuf_extmem> pagesOf(const Memory& memory) {
+  bool physical = rte_eal_has_hugepages() && rte_eal_iova_mode() == RTE_IOVA_PA;
+  std::vector<rte_pktmbuf_extmem> pages(memory.poolBytes / HUGE_PAGE);
+  for (size_t i = 0; i < pages.size(); i++) {
+    uint8_t* start = memory.base + i * HUGE_PAGE;
+    pages[i].buf_ptr = start;
+    pages[i].buf_iova = physical ? rte_mem_virt2iova(start) : reinterpret_cast<rte_iova_t>(start);
+    pages[i].buf_len = HUGE_PAGE;
+    pages[i].elt_size = static_cast<uint16_t>(memory.elementSize);
+  }
+  return pages;
 }
 
 // memoryCreate({ capacity, cacheSize, dataRoom, slabLength, socket, lanes }): returns the memory's number.
@@ -87,7 +99,9 @@ static napi_value memoryCreate(napi_env env, napi_callback_info info) {
   if (memory->capacity == 0) return fail(env, "a packet memory needs at least one packet");
   if (dataRoom > UINT16_MAX) return fail(env, "packet buffers can hold %u bytes at most", UINT16_MAX - RTE_PKTMBUF_HEADROOM);
   memory->elementSize = static_cast<uint32_t>(roundUp(dataRoom, RTE_CACHE_LINE_SIZE));
-  memory->poolBytes = roundUp(static_cast<size_t>(memory->capacity) * memory->elementSize, HUGE_PAGE);
+  // No packet crosses a page.
+  size_t perPage = HUGE_PAGE / memory->elementSize;
+  memory->poolBytes = (memory->capacity + perPage - 1) / perPage * HUGE_PAGE;
   memory->lanes = toUint(env, property(env, args[0], "lanes"), 1);
   memory->bounceOffset = memory->poolBytes;
   memory->slabOffset = memory->bounceOffset + static_cast<size_t>(memory->lanes) * BURST_MAX * BOUNCE_SLOT;
@@ -97,18 +111,13 @@ static napi_value memoryCreate(napi_env env, napi_callback_info info) {
   }
   char name[RTE_MEMZONE_NAMESIZE];
   snprintf(name, sizeof name, "iris_data_%u", created);
-  rte_iova_t iova = 0;
-  if (!map(*memory, socket, name, iova)) {
+  if (!map(*memory, socket, name)) {
     return fail(env, "no memory for %zu MB of packets: %s", memory->length >> 20, rte_strerror(rte_errno));
   }
-  rte_pktmbuf_extmem extmem = {};
-  extmem.buf_ptr = memory->base;
-  extmem.buf_iova = iova;
-  extmem.buf_len = memory->poolBytes;
-  extmem.elt_size = static_cast<uint16_t>(memory->elementSize);
+  std::vector<rte_pktmbuf_extmem> pages = pagesOf(*memory);
   snprintf(name, sizeof name, "iris_%u", created++);
   memory->pool = rte_pktmbuf_pool_create_extbuf(name, memory->capacity, cacheSize, 0, static_cast<uint16_t>(dataRoom),
-                                                socket, &extmem, 1);
+                                                socket, pages.data(), static_cast<unsigned>(pages.size()));
   if (memory->pool == nullptr) {
     int error = rte_errno;
     unmap(*memory);

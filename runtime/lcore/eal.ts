@@ -1,6 +1,7 @@
-/** How DPDK is started: the EAL's arguments for this machine and configuration. */
+/** How DPDK is started: the EAL's arguments for this machine and configuration, and its own words when it fails. */
 import type { Config } from '../config/config.ts';
 import { DeviceError } from '../errors.ts';
+import { type DpdkAddon, reasonOf } from '../source/dpdk.ts';
 
 /** Free hugepages of the machine. */
 export interface HugepageState {
@@ -15,6 +16,8 @@ export interface EalNeeds {
   readonly hugepages: HugepageState;
   /** PCI addresses to use; none: virtual devices only. */
   readonly pci: readonly string[];
+  /** The devices take physical addresses only: nothing translates for them. */
+  readonly physicalAddresses: boolean;
   /** Bytes of all packet memories. */
   readonly packetBytes: number;
 }
@@ -36,13 +39,14 @@ export function hugepageHint(bytes: number): string {
  * Arguments of `rte_eal_init`. With enough free hugepages DPDK keeps its memory there without files; without them
  * everything works on transparent huge pages, but only for virtual devices.
  */
-export function ealArguments({ config, workers, hugepages, pci, packetBytes }: EalNeeds): string[] {
+export function ealArguments(needs: EalNeeds): string[] {
+  const { config, workers, hugepages, pci, packetBytes } = needs;
   const extra = config.online?.dpdkArgs ?? [];
   const heapBytes = workers * config.mempool.capacity * HEAP_PER_PACKET + 64 * MIB;
   const args = ['iris', '-l', String(config.mainCore), '-n', String(config.memoryChannels), '--no-telemetry'];
   if (!extra.some((option) => MEMORY_OPTIONS.includes(option.split('=')[0] ?? ''))) {
     if (hugepages.freeBytes >= heapBytes + packetBytes) {
-      args.push('--in-memory', '--iova-mode=va');
+      args.push('--in-memory', `--iova-mode=${needs.physicalAddresses ? 'pa' : 'va'}`);
     } else if (pci.length === 0) {
       args.push('--no-huge', '--no-shconf', '-m', String(Math.ceil(heapBytes / MIB)));
     } else {
@@ -57,4 +61,22 @@ export function ealArguments({ config, workers, hugepages, pci, packetBytes }: E
   if (pci.length === 0) args.push('--no-pci');
   for (const address of pci) args.push('-a', address);
   return [...args, ...extra];
+}
+
+/** Starts it. Throws DeviceError. */
+export function startEal(addon: DpdkAddon, needs: EalNeeds): void {
+  const args = ealArguments(needs);
+  try {
+    addon.ealStart(args);
+  } catch (error) {
+    throw new DeviceError(
+      `DPDK does not start: ${firstLogLine(addon) ?? reasonOf(error)}`,
+      `iris doctor checks this machine; DPDK was started with: ${args.slice(1).join(' ')}`,
+    );
+  }
+}
+
+/** The first line DPDK logged lately: later ones mostly repeat it in more general words. */
+export function firstLogLine(addon: DpdkAddon): string | undefined {
+  return addon.ealLog().find((line) => /fail|error|cannot|could|unable|invalid|unknown|no /i.test(line));
 }

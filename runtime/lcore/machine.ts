@@ -1,6 +1,7 @@
 /** What the machine offers to live ports: cores, hugepages, interfaces, permissions. Read from Linux's /proc and /sys. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
 import type { NativeAddon } from '../source/dpdk.ts';
 
 const HUGEPAGES = '/sys/kernel/mm/hugepages';
@@ -47,6 +48,27 @@ export function hasInterface(name: string): boolean {
   return readText('/proc/self/net/dev')
     .split('\n')
     .some((line) => line.trim().startsWith(`${name}:`));
+}
+
+/** The kernel driver that a PCI device is bound to; undefined when none is, or there is no such device. */
+export function driverOf(address: string): string | undefined {
+  try {
+    return basename(readlinkSync(`/sys/bus/pci/devices/${address}/driver`));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether DPDK must give the device physical addresses: it is bound to uio, or to vfio without an IOMMU. */
+export function needsPhysicalAddresses(address: string): boolean {
+  const driver = driverOf(address);
+  if (driver === 'uio_pci_generic' || driver === 'igb_uio') return true;
+  return driver === 'vfio-pci' && noIommu(address);
+}
+
+/** vfio marks the IOMMU groups that it made up for devices without one. */
+function noIommu(address: string): boolean {
+  return readText(`/sys/bus/pci/devices/${address}/iommu_group/name`).trim() === 'vfio-noiommu';
 }
 
 /** Capability numbers of linux/capability.h. */

@@ -13,9 +13,18 @@ import { openCapture } from '../source/capture.ts';
 import { type DpdkAddon, type PortInfo, type PortStats, reasonOf } from '../source/dpdk.ts';
 import { PORT_LINK_TYPE, type QueueSpec } from '../source/dpdk-port.ts';
 import type { FlowRule } from '../subscription/contract.ts';
-import { ealArguments } from './eal.ts';
+import { firstLogLine, startEal } from './eal.ts';
 import { installFilter } from './hardware-filter.ts';
-import { availableCores, Capability, coreList, hasCapability, hasInterface, hugepages } from './machine.ts';
+import {
+  availableCores,
+  Capability,
+  coreList,
+  driverOf,
+  hasCapability,
+  hasInterface,
+  hugepages,
+  needsPhysicalAddresses,
+} from './machine.ts';
 import { sinkTable } from './sink.ts';
 import { createTeam, shareQueue, type Team } from './team.ts';
 
@@ -87,6 +96,7 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
     workers: cores.length,
     hugepages: hugepages(),
     pci,
+    physicalAddresses: pci.some(needsPhysicalAddresses),
     packetBytes: cores.length * (config.mempool.capacity * (dataRoom + 192) + slabLength),
   });
 
@@ -224,18 +234,6 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
   }
 }
 
-function startEal(addon: DpdkAddon, needs: Parameters<typeof ealArguments>[0]): void {
-  const args = ealArguments(needs);
-  try {
-    addon.ealStart(args);
-  } catch (error) {
-    throw new DeviceError(
-      `DPDK does not start: ${firstLogLine(addon) ?? reasonOf(error)}`,
-      `iris doctor checks this machine; DPDK was started with: ${args.slice(1).join(' ')}`,
-    );
-  }
-}
-
 function plug(addon: DpdkAddon, device: Device, name: string): number {
   if (device.kind === 'virtual') {
     const hint = optionValues(device, 'iface').length > 0 ? 'sudo' : undefined;
@@ -245,8 +243,10 @@ function plug(addon: DpdkAddon, device: Device, name: string): number {
   } else {
     const number = addon.portByName(device.address);
     if (number >= 0) return number;
+    const driver = driverOf(device.address);
+    const reason = driver === undefined ? 'bound to no driver' : `bound to the driver ${driver}`;
     throw new DeviceError(
-      `${device.address}: ${firstLogLine(addon) ?? 'DPDK finds no port there'}`,
+      `${device.address}: ${firstLogLine(addon) ?? `DPDK finds no port there; it is ${reason}`}`,
       `bind it to a DPDK driver: sudo modprobe vfio-pci && sudo dpdk-devbind.py -b vfio-pci ${device.address}`,
     );
   }
@@ -266,11 +266,6 @@ function attempt<T>(addon: DpdkAddon, what: string, hint: string | undefined, st
     const logged = firstLogLine(addon);
     throw new DeviceError(`${what}: ${reasonOf(error)}${logged === undefined ? '' : ` (${logged})`}`, hint);
   }
-}
-
-/** The first line DPDK logged lately: later ones mostly repeat it in more general words. */
-function firstLogLine(addon: DpdkAddon): string | undefined {
-  return addon.ealLog().find((line) => /fail|error|cannot|could|unable|invalid|unknown|no /i.test(line));
 }
 
 interface QueuePlan {

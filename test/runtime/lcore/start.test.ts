@@ -23,7 +23,7 @@ const withPort = (device: string, cores: string, more = '') =>
 
 test('arguments of the EAL', () => {
   const config = withPort('net_null0', '[0]', 'main_core = 1\nnb_memory_channels = 4\nmempool.capacity = 8191');
-  const needs = { config, workers: 2, pci: [], packetBytes: 2 ** 25 };
+  const needs = { config, workers: 2, pci: [], physicalAddresses: false, packetBytes: 2 ** 25 };
   const none = ealArguments({ ...needs, hugepages: { freeBytes: 0 } });
   assert.equal(none, 'iris -l 1 -n 4 --no-telemetry --no-huge --no-shconf -m 69 --no-pci'.split(' '));
   const huge = ealArguments({ ...needs, hugepages: { freeBytes: GIB } });
@@ -31,6 +31,8 @@ test('arguments of the EAL', () => {
   const pci = ealArguments({ ...needs, pci: ['0000:3b:00.0'], hugepages: { freeBytes: GIB } });
   assert.equal(pci.slice(-2), ['-a', '0000:3b:00.0']);
   assert.not(pci.includes('--no-pci'));
+  const uio = ealArguments({ ...needs, physicalAddresses: true, hugepages: { freeBytes: GIB } });
+  assert.ok(uio.includes('--iova-mode=pa'));
   assert.throws(
     () => ealArguments({ ...needs, pci: ['0000:3b:00.0'], hugepages: { freeBytes: 0 } }),
     (e: unknown) =>
@@ -40,7 +42,8 @@ test('arguments of the EAL', () => {
 
 test('the user decides on memory if he says so', () => {
   const config = withPort('net_null0', '[0]', '[online]\ndpdk_supl_args = ["--no-huge", "-m", "900"]');
-  const args = ealArguments({ config, workers: 1, pci: [], packetBytes: 0, hugepages: { freeBytes: GIB } });
+  const needs = { config, workers: 1, pci: [], physicalAddresses: false, packetBytes: 0 };
+  const args = ealArguments({ ...needs, hugepages: { freeBytes: GIB } });
   assert.not(args.includes('--in-memory'));
   assert.equal(args.slice(-3), ['--no-huge', '-m', '900']);
 });
