@@ -190,6 +190,17 @@ static uint32_t poll(Reader& r, uint32_t max) {
   return row;
 }
 
+// Whether workers still have to take what this reader handed on: then an empty poll says nothing about the device, which
+// was perhaps not even asked, or found no buffer.
+static bool othersLag(const Reader& r) {
+  for (const RxQueue& queue : r.queues) {
+    for (rte_ring* target : queue.targets) {
+      if (target != nullptr && rte_ring_empty(target) == 0) return true;
+    }
+  }
+  return false;
+}
+
 void readerRelease(Reader& reader) {
   releaseBurst(reader);
   for (rte_mbuf*& mbuf : reader.held) {
@@ -251,7 +262,8 @@ static napi_value readerOpen(napi_env env, napi_callback_info info) {
   return number(env, static_cast<double>(state->readers.size() - 1));
 }
 
-// rxBurst(reader, max): fills at most `max` rows, returns how many. The bytes of the previous burst become invalid.
+// rxBurst(reader, max): fills at most `max` rows, returns how many; -1 for none while other workers lag behind. The bytes of
+// the previous burst become invalid.
 static napi_value rxBurst(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   Reader* reader = readerAt(env, args[0]);
@@ -259,8 +271,9 @@ static napi_value rxBurst(napi_env env, napi_callback_info info) {
   uint32_t max = toUint(env, args[1]);
   if (max > BURST_MAX) max = BURST_MAX;
   if (max > reader->rowCount) max = reader->rowCount;
+  int32_t rows = static_cast<int32_t>(poll(*reader, max));
   napi_value result;
-  napi_create_uint32(env, poll(*reader, max), &result);
+  napi_create_int32(env, rows == 0 && othersLag(*reader) ? -1 : rows, &result);
   return result;
 }
 

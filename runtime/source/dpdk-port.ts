@@ -101,11 +101,13 @@ export function openDpdkPort(addon: DpdkAddon, settings: DpdkPortSettings): Dpdk
   function poll(pkt: Int32Array, max: number): number {
     if (pkt !== rows) throw new TypeError('a DPDK port fills the packet rows that it was opened with');
     const n = rxBurst(reader, max);
-    if (n !== 0) {
+    if (n > 0) {
       emptyInARow = 0;
       return n;
     }
     emptyPolls++;
+    // The cores that share its packets have not taken them all yet: that is not the end.
+    if (n < 0) return 0;
     if (finite && ++emptyInARow >= EMPTY_POLLS_AT_END) return END_OF_INPUT;
     return 0;
   }

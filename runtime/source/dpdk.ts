@@ -179,7 +179,8 @@ export interface DpdkAddon extends NativeAddon {
   readerTargets(reader: number, queue: number, rings: readonly number[]): void;
   /**
    * Gives back the packets of the previous burst, but those whose row has word HOLD > 0, and fills words 0..7 of at
-   * most `max` rows; returns how many. A frame that does not fit one packet buffer comes as a copy with HOLD = -1: it
+   * most `max` rows; returns how many, or -1 for none while cores that share the packets have some left to take: the
+   * device was perhaps not asked, or found no free buffer. A frame that does not fit one packet buffer comes as a copy with HOLD = -1: it
    * cannot be held.
    */
   rxBurst(reader: number, max: number): number;
