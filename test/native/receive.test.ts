@@ -1,7 +1,7 @@
 /** Bursts of the addon on virtual devices: what arrives in the rows, what is held, what returns to the pool. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Burst, LinkType, Pkt } from '../../runtime/packet/layout.ts';
+import { Burst, Hold, LinkType, Pkt } from '../../runtime/packet/layout.ts';
 import { END_OF_INPUT } from '../../runtime/source/contract.ts';
 import { type DpdkPort, openDpdkPort } from '../../runtime/source/dpdk-port.ts';
 import { buildPcap, captureFolder, type TestPacket } from '../support/captures.ts';
@@ -25,11 +25,25 @@ if (addon === undefined) {
   });
 
   /** Opens the device, runs the body, and checks that not one packet is missing from the pool at the end. */
-  function onDevice(devargs: string, body: (source: DpdkPort, device: TestPort) => void, finite = false): void {
+  function onDevice(
+    devargs: string,
+    body: (source: DpdkPort, device: TestPort) => void,
+    finite = false,
+    targets?: readonly (number | undefined)[],
+  ): void {
     const device = plugIn(native, devargs);
     const source = openDpdkPort(native, {
       memory: device.memory,
-      queues: [{ port: device.port, queue: 0, linkType: LinkType.ETHERNET, packetTimes: finite, finite }],
+      queues: [
+        {
+          port: device.port,
+          queue: 0,
+          linkType: LinkType.ETHERNET,
+          packetTimes: finite,
+          finite,
+          ...(targets === undefined ? {} : { targets }),
+        },
+      ],
     });
     try {
       body(source, device);
@@ -126,6 +140,34 @@ if (addon === undefined) {
       assert.is(source.pkt[Pkt.CAPLEN], 80);
       assert.ok(device.inUse() >= 64 && device.inUse() <= 256, `${device.inUse()} in use`);
     });
+  });
+
+  test('net_pcap: a capture is not at its end while a core has packets of it to take', () => {
+    const packets: TestPacket[] = [60, 80, 100].map((length, i) => ({ sec: i, nsec: 0, bytes: frame(length, i) }));
+    const file = folder.write('shared.pcap', buildPcap(packets));
+    const ring = native.ringCreate(2047);
+    onDevice(
+      `net_pcap1,rx_pcap=${file}`,
+      (source, device) => {
+        assert.is(source.poll(source.pkt, 64), packets.length);
+        for (let i = 0; i < packets.length; i++) source.pkt[(i << Pkt.SHIFT) + Pkt.HOLD] = Hold.FOR_CORE - 1;
+        for (let i = 0; i < 1000; i++) assert.is(source.poll(source.pkt, 64), 0);
+        const other = openDpdkPort(native, {
+          memory: device.memory,
+          packets: source.memory,
+          queues: [{ port: device.port, queue: 0, linkType: LinkType.ETHERNET, packetTimes: true, finite: true, ring }],
+        });
+        assert.is(other.poll(other.pkt, 64), packets.length);
+        other.close();
+        let polls = 0;
+        let n = 0;
+        while (n !== END_OF_INPUT && polls++ < 10_000) n = source.poll(source.pkt, 64);
+        assert.is(n, END_OF_INPUT);
+      },
+      true,
+      [undefined, ring],
+    );
+    native.ringFree(ring);
   });
 
   test('net_pcap: bytes, times, frames of many segments, the end', () => {
