@@ -48,7 +48,7 @@ export interface ConnTrackConfig {
 }
 
 export const CONNTRACK_DEFAULTS: ConnTrackConfig = {
-  max_connections: 100_000,
+  max_connections: 1_000_000,
   on_full: 'drop_new',
   init_synack: false,
   init_fin: false,
