@@ -1,23 +1,14 @@
 /** net_af_packet over a veth pair in a network namespace of the test's own: frames, VLAN tags, hidden loss, fanout. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Burst, LinkType, Pkt } from '../../runtime/packet/layout.ts';
 import type { DpdkAddon } from '../../runtime/source/dpdk.ts';
 import { type DpdkPort, openDpdkPort } from '../../runtime/source/dpdk-port.ts';
-import { canMakeVeth, dpdk, plugIn, startEal } from '../support/dpdk.ts';
+import { addVethPair, canMakeVeth, dpdk, plugIn, startEal } from '../support/dpdk.ts';
 
 const RING = 'blocksz=65536,framesz=2048,framecnt=1024';
-
-function setUpVeth(): void {
-  const run = (command: string) => execFileSync('sh', ['-c', command], { stdio: 'pipe' });
-  run('ip link add irisa type veth peer name irisb');
-  for (const name of ['irisa', 'irisb']) {
-    run(`echo 1 > /proc/sys/net/ipv6/conf/${name}/disable_ipv6 2>/dev/null || true`);
-    run(`ip link set ${name} up`);
-  }
-}
 
 /** A UDP frame between two addresses of 10.0.0.0/8. */
 function udpFrame(src: number, dst: number, sport: number, dport: number, tag?: number): Uint8Array {
@@ -60,7 +51,7 @@ function collect(source: DpdkPort, count: number): Buffer[] {
 function tests(addon: DpdkAddon): void {
   const test = suite('af_packet');
   test.before(() => {
-    setUpVeth();
+    addVethPair();
     startEal(addon);
     addon.threadRegister();
   });

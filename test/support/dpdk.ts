@@ -1,6 +1,6 @@
 /** DPDK for tests: one EAL per process, devices plugged in and out by each test. */
 
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { type DpdkAddon, loadDpdk } from '../../runtime/source/dpdk.ts';
 
 /** The addon with DPDK, or undefined where it is not built. */
@@ -56,4 +56,13 @@ export function plugIn(addon: DpdkAddon, devargs: string, dataRoom = 2048, queue
 export function canMakeVeth(): boolean {
   const command = 'ip link add irisa type veth peer name irisb';
   return spawnSync('unshare', ['--net', 'sh', '-c', command], { stdio: 'ignore' }).status === 0;
+}
+
+/** A veth pair, `irisa` and `irisb`, up and silent, in the namespace of the caller, which takes it along when it ends. */
+export function addVethPair(): void {
+  execFileSync('ip', 'link add irisa type veth peer name irisb'.split(' '));
+  for (const name of ['irisa', 'irisb']) {
+    execFileSync('sh', ['-c', `echo 1 > /proc/sys/net/ipv6/conf/${name}/disable_ipv6 2>/dev/null || true`]);
+    execFileSync('ip', ['link', 'set', name, 'up']);
+  }
 }

@@ -11,7 +11,7 @@ import { END_OF_INPUT } from '../../../runtime/source/contract.ts';
 import type { DpdkAddon } from '../../../runtime/source/dpdk.ts';
 import { captureFolder } from '../../support/captures.ts';
 import { packageRoot } from '../../support/corpus.ts';
-import { canMakeVeth, dpdk, plugIn, startEal } from '../../support/dpdk.ts';
+import { addVethPair, canMakeVeth, dpdk, plugIn, startEal } from '../../support/dpdk.ts';
 
 const RUN = join(packageRoot(), 'dist/runtime/cli/iris-run.js');
 const APP = join(packageRoot(), 'dist/test/support/flow-app.js');
@@ -50,11 +50,7 @@ function timeless(out: string): string[] {
 function tests(addon: DpdkAddon): void {
   const folder = captureFolder();
   test.before(() => {
-    execFileSync('ip', 'link add irisa type veth peer name irisb'.split(' '));
-    for (const name of ['irisa', 'irisb']) {
-      execFileSync('sh', ['-c', `echo 1 > /proc/sys/net/ipv6/conf/${name}/disable_ipv6 2>/dev/null || true`]);
-      execFileSync('ip', ['link', 'set', name, 'up']);
-    }
+    addVethPair();
     startEal(addon);
   });
   test.after(() => {

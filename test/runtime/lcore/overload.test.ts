@@ -2,7 +2,7 @@
  * Overload: a sender at one end of a veth pair outruns a slow program at the other. Loss is said while it happens, though
  * the driver hides it, and every packet sent is either processed or counted as lost.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert';
 import type { DpdkAddon } from '../../../runtime/source/dpdk.ts';
 import { captureFolder } from '../../support/captures.ts';
 import { packageRoot } from '../../support/corpus.ts';
-import { canMakeVeth, dpdk, plugIn, startEal } from '../../support/dpdk.ts';
+import { addVethPair, canMakeVeth, dpdk, plugIn, startEal } from '../../support/dpdk.ts';
 
 const RUN = join(packageRoot(), 'dist/runtime/cli/iris-run.js');
 const APP = join(packageRoot(), 'dist/test/support/slow-app.js');
@@ -32,11 +32,7 @@ function frame(i: number): Uint8Array {
 function tests(addon: DpdkAddon): void {
   const folder = captureFolder();
   test.before(() => {
-    execFileSync('ip', 'link add irisa type veth peer name irisb'.split(' '));
-    for (const name of ['irisa', 'irisb']) {
-      execFileSync('sh', ['-c', `echo 1 > /proc/sys/net/ipv6/conf/${name}/disable_ipv6 2>/dev/null || true`]);
-      execFileSync('ip', ['link', 'set', name, 'up']);
-    }
+    addVethPair();
     startEal(addon);
   });
   test.after(() => {
