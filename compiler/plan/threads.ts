@@ -160,7 +160,7 @@ export class ThreadTable {
     return thread.waits && this.atDiscovery(thread, protocol).next === thread;
   }
 
-  /** Nothing more is parsed for the thread; what it waits for now is a filter, or the packet at hand. */
+  /** Nothing more is parsed for the thread; it still waits for a filter, or for the packet at hand. */
   #decided(thread: Thread, rest: Pattern): Thread {
     return this.#intern({ ...thread, rest: rest.filter((l) => !isLate(l)), waits: false, disappointed: false });
   }
