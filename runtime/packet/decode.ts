@@ -9,7 +9,7 @@ import { Counter, type Counters, createCounters } from '../stats/counters.ts';
 import { createChecksumVerifier } from './checksum.ts';
 import { type DecapConfig, decapsulates } from './decap-config.ts';
 import type { FragmentTable } from './fragments.ts';
-import { Hold, LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
+import { column, columnF, Hold, LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
 import { createLinkReader } from './link.ts';
 import { createAddressHash, createNetworkReader } from './network.ts';
 import { createFlowHash, createTransportReader, IpProto, type TransportReader } from './transport.ts';
@@ -53,7 +53,7 @@ const DECODER_COUNTERS = Counter.TRANSPORT_PACKETS as number;
 export function createDecoder(
   memory: PacketMemory,
   pkt: Int32Array,
-  pktF: Float64Array,
+  _pktF: Float64Array,
   options: DecoderOptions = {},
 ): Decoder {
   const { view } = memory;
@@ -84,51 +84,104 @@ export function createDecoder(
     readNetwork(p, frame + pkt[p + Pkt.CAPLEN], frame + pkt[p + Pkt.WIRELEN]);
   }
 
+  const offsetOf = column(pkt, Pkt.OFFSET);
+  const caplenOf = column(pkt, Pkt.CAPLEN);
+  const wirelenOf = column(pkt, Pkt.WIRELEN);
+  const secOf = column(pkt, Pkt.SEC);
+  const nsecOf = column(pkt, Pkt.NSEC);
+  const linkOf = column(pkt, Pkt.LINK);
+  const l3Of = column(pkt, Pkt.L3);
+  const l4Of = column(pkt, Pkt.L4);
+  const payloadOf = column(pkt, Pkt.PAYLOAD);
+  const paylenOf = column(pkt, Pkt.PAYLEN);
+  const iplenOf = column(pkt, Pkt.IPLEN);
+  const srcOf = column(pkt, Pkt.SRC);
+  const dstOf = column(pkt, Pkt.DST);
+  const portsOf = column(pkt, Pkt.PORTS);
+  const metaOf = column(pkt, Pkt.META);
+  const hashOf = column(pkt, Pkt.HASH);
+  const cappayOf = column(pkt, Pkt.CAPPAY);
+  const seqOf = column(pkt, Pkt.SEQ);
+  const ackOf = column(pkt, Pkt.ACK);
+  const ethertypeOf = column(pkt, Pkt.ETHERTYPE);
+  const gapOf = column(pkt, Pkt.GAP);
+  const tsOf = columnF(pkt, Pkt.TS);
+  const hash = createFlowHash(seed);
+
   /** True if the frame was of the plain kind and is done. */
   function fast(p: number): boolean {
-    const length = pkt[p + Pkt.CAPLEN];
-    if ((pkt[p + Pkt.LINK] & 0xffff) !== LinkType.ETHERNET || length < 42) return false;
-    const frame = pkt[p + Pkt.OFFSET];
-    const l3 = frame + 14;
-    const kind = view.getInt32(frame + 12);
+    const length = caplenOf[p];
+    if ((linkOf[p] & 0xffff) !== LinkType.ETHERNET || length < 54) return false;
+    const frame = offsetOf[p];
+    const l3 = (frame + 14) | 0;
+    const kind = view.getInt32((frame + 12) | 0);
+    let bits: number;
+    let total: number;
+    let l4: number;
+    let src: number;
+    let dst: number;
     if (kind >>> 8 === IPV4_PLAIN) {
-      const total = view.getUint16(l3 + 2);
-      const proto = view.getUint8(l3 + 9);
-      if (total < 28 || (view.getUint16(l3 + 6) & 0x3fff) !== 0 || (proto !== IpProto.TCP && proto !== IpProto.UDP)) {
-        return false;
-      }
-      const malformed = total + 14 > pkt[p + Pkt.WIRELEN] ? Meta.MALFORMED : 0;
-      pkt[p + Pkt.L3] = l3;
-      pkt[p + Pkt.IPLEN] = total;
-      pkt[p + Pkt.SRC] = view.getInt32(l3 + 12);
-      pkt[p + Pkt.DST] = view.getInt32(l3 + 16);
-      pkt[p + Pkt.ETHERTYPE] = frame + 12;
-      const ipEnd = malformed === 0 ? l3 + total : frame + pkt[p + Pkt.WIRELEN];
-      readTransport(p, proto | Meta.IP | malformed, l3 + 20, ipEnd, frame + length);
-      return true;
+      total = view.getUint16((frame + 16) | 0);
+      const field = view.getInt32((frame + 20) | 0);
+      if ((field & 0x3fff0000) !== 0) return false;
+      bits = (field & 0xff) | Meta.IP;
+      src = view.getInt32((frame + 26) | 0);
+      dst = view.getInt32((frame + 30) | 0);
+      l4 = (frame + 34) | 0;
+    } else if (kind >>> 12 === IPV6_PLAIN && length >= 74) {
+      total = view.getUint16((frame + 18) | 0) + 40;
+      bits = view.getUint8((frame + 20) | 0) | Meta.IP | Meta.IPV6;
+      src = addressHash((frame + 22) | 0);
+      dst = addressHash((frame + 38) | 0);
+      l4 = (frame + 54) | 0;
+    } else {
+      return false;
     }
-    if (kind >>> 12 === IPV6_PLAIN && length >= 62) {
-      const payload = view.getUint16(l3 + 4);
-      const proto = view.getUint8(l3 + 6);
-      if (payload < 8 || (proto !== IpProto.TCP && proto !== IpProto.UDP)) return false;
-      const malformed = payload + 54 > pkt[p + Pkt.WIRELEN] ? Meta.MALFORMED : 0;
-      pkt[p + Pkt.L3] = l3;
-      pkt[p + Pkt.IPLEN] = payload + 40;
-      pkt[p + Pkt.SRC] = addressHash(l3 + 8);
-      pkt[p + Pkt.DST] = addressHash(l3 + 24);
-      pkt[p + Pkt.ETHERTYPE] = frame + 12;
-      const ipEnd = malformed === 0 ? l3 + 40 + payload : frame + pkt[p + Pkt.WIRELEN];
-      readTransport(p, proto | Meta.IP | Meta.IPV6 | malformed, l3 + 40, ipEnd, frame + length);
-      return true;
+    // The frame is not cut before the transport header's end; a datagram longer than the wire is left to the slow path.
+    if (total + 14 > wirelenOf[p]) return false;
+    const rest = (l3 + total - l4) | 0;
+    let header = 8;
+    let seq = 0;
+    let ack = 0;
+    if ((bits & Meta.PROTO_MASK) === IpProto.TCP) {
+      const control = view.getUint16((l4 + 12) | 0);
+      header = (control >>> 12) << 2;
+      if (header < 20) return false;
+      seq = view.getInt32((l4 + 4) | 0);
+      ack = view.getInt32((l4 + 8) | 0);
+      bits |= (control & 0x1ff) << Meta.TCP_FLAGS_SHIFT;
+    } else if ((bits & Meta.PROTO_MASK) !== IpProto.UDP || view.getUint16((l4 + 4) | 0) !== rest) {
+      return false;
     }
-    return false;
+    const paylen = (rest - header) | 0;
+    if (paylen < 0) return false;
+    const ports = view.getInt32(l4);
+    const payload = (l4 + header) | 0;
+    // The lesser of what was captured and the length, at least 0; without branches, as cut packets come in no order.
+    const lacking = (frame + length - payload - paylen) | 0;
+    const captured = (paylen + (lacking & (lacking >> 31))) | 0;
+    l3Of[p] = l3;
+    l4Of[p] = l4;
+    payloadOf[p] = payload;
+    paylenOf[p] = paylen;
+    iplenOf[p] = total;
+    srcOf[p] = src;
+    dstOf[p] = dst;
+    portsOf[p] = ports;
+    metaOf[p] = bits | Meta.L4;
+    hashOf[p] = hash(src, dst, ports, bits);
+    cappayOf[p] = captured & ~(captured >> 31);
+    seqOf[p] = seq;
+    ackOf[p] = ack;
+    ethertypeOf[p] = (frame + 12) | 0;
+    return true;
   }
 
   const { fragments } = options;
 
   function readTime(p: number): void {
-    pktF[(p + Pkt.TS) >> 1] = (pkt[p + Pkt.SEC] >>> 0) + pkt[p + Pkt.NSEC] * 1e-9;
-    pkt[p + Pkt.GAP] = 0;
+    tsOf[p >> 1] = (secOf[p] >>> 0) + nsecOf[p] * 1e-9;
+    gapOf[p] = 0;
   }
 
   const { index, count, handOff = false } = options.share ?? { index: 0, count: 1 };

@@ -3,7 +3,7 @@
  * with 24-byte record headers that patched kernels of the 1990s wrote. Hot: `walk` runs for every packet.
  */
 import { InputError } from '../errors.ts';
-import { LinkType, Pkt } from '../packet/layout.ts';
+import { column, LinkType, Pkt } from '../packet/layout.ts';
 import type { CaptureSource } from './capture.ts';
 import { END_OF_INPUT } from './contract.ts';
 import type { ReadWindow } from './read-window.ts';
@@ -61,44 +61,58 @@ export function pcapSource(window: ReadWindow): CaptureSource {
   window.pos = start + PCAP_HEADER_BYTES;
 
   /** Fills rows with the whole, sane records at hand; stops at the first that is not. */
-  function walk(pkt: Int32Array, max: number): number {
-    const end = window.end | 0;
-    let pos = window.pos | 0;
-    let n = 0;
-    let bytes = 0;
-    while (n < max && end - pos >= headerBytes) {
-      let caplen = view.getInt32(pos + 8, le);
-      let wirelen = view.getInt32(pos + 12, le);
-      if (mayBeSwapped && caplen > wirelen) {
-        const given = caplen;
-        caplen = wirelen;
-        wirelen = given;
+  function createWalk(pkt: Int32Array): (max: number) => number {
+    const offsetOf = column(pkt, Pkt.OFFSET);
+    const caplenOf = column(pkt, Pkt.CAPLEN);
+    const wirelenOf = column(pkt, Pkt.WIRELEN);
+    const secOf = column(pkt, Pkt.SEC);
+    const nsecOf = column(pkt, Pkt.NSEC);
+    const linkOf = column(pkt, Pkt.LINK);
+    const rssOf = column(pkt, Pkt.RSS);
+    const holdOf = column(pkt, Pkt.HOLD);
+
+    return function walk(max) {
+      const end = window.end | 0;
+      const last = (end - headerBytes) | 0;
+      const rows = max << Pkt.SHIFT;
+      let pos = window.pos | 0;
+      let bytes = 0;
+      let p = 0;
+      for (; p < rows && pos <= last; p += Pkt.STRIDE) {
+        let caplen = view.getInt32((pos + 8) | 0, le);
+        let wirelen = view.getInt32((pos + 12) | 0, le);
+        if (mayBeSwapped && caplen > wirelen) {
+          const given = caplen;
+          caplen = wirelen;
+          wirelen = given;
+        }
+        if (caplen >>> 0 > maxCaplen || wirelen < 0 || ((last - pos) | 0) < caplen) break;
+        let sec = view.getInt32(pos, le);
+        let fraction = view.getInt32((pos + 4) | 0, le);
+        if (fraction >>> 0 >= unitsPerSecond) {
+          sec = (sec + Math.floor((fraction >>> 0) / unitsPerSecond)) | 0;
+          fraction = (fraction >>> 0) % unitsPerSecond;
+        }
+        offsetOf[p] = (pos + headerBytes) | 0;
+        caplenOf[p] = caplen;
+        wirelenOf[p] = wirelen;
+        secOf[p] = sec;
+        nsecOf[p] = Math.imul(fraction, unit);
+        linkOf[p] = link;
+        rssOf[p] = 0;
+        holdOf[p] = 0;
+        pos = (pos + headerBytes + caplen) | 0;
+        bytes += wirelen;
       }
-      if (caplen >>> 0 > maxCaplen || wirelen < 0 || end - pos - headerBytes < caplen) break;
-      const p = n << Pkt.SHIFT;
-      let sec = view.getInt32(pos, le);
-      let fraction = view.getUint32(pos + 4, le);
-      if (fraction >= unitsPerSecond) {
-        sec = (sec + Math.floor(fraction / unitsPerSecond)) | 0;
-        fraction %= unitsPerSecond;
-      }
-      pkt[p + Pkt.OFFSET] = pos + headerBytes;
-      pkt[p + Pkt.CAPLEN] = caplen;
-      pkt[p + Pkt.WIRELEN] = wirelen;
-      pkt[p + Pkt.SEC] = sec;
-      pkt[p + Pkt.NSEC] = fraction * unit;
-      pkt[p + Pkt.LINK] = link;
-      pkt[p + Pkt.RSS] = 0;
-      pkt[p + Pkt.HOLD] = 0;
-      pos = (pos + headerBytes + caplen) | 0;
-      bytes += wirelen;
-      n++;
-    }
-    window.pos = pos;
-    counts[0] += n;
-    counts[1] += bytes;
-    return n;
+      window.pos = pos;
+      counts[0] += p >> Pkt.SHIFT;
+      counts[1] += bytes;
+      return p >> Pkt.SHIFT;
+    };
   }
+
+  /** The walk over the rows that `poll` is given: they are the same in every call. */
+  const rows: { pkt?: Int32Array; walk: (max: number) => number } = { walk: () => 0 };
 
   /** Nothing whole is at hand: reads on. False at the end of the file; throws InputError for a fault. */
   function readOn(): boolean {
@@ -140,8 +154,12 @@ export function pcapSource(window: ReadWindow): CaptureSource {
     stats: captureStats(counts),
     offset: window.offset,
     poll(pkt, max) {
+      if (rows.pkt !== pkt) {
+        rows.pkt = pkt;
+        rows.walk = createWalk(pkt);
+      }
       for (;;) {
-        const n = walk(pkt, max);
+        const n = rows.walk(max);
         if (n > 0) return n;
         if (!readOn()) return END_OF_INPUT;
       }
