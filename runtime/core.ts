@@ -37,7 +37,8 @@ export function createCore(options: CoreOptions): EngineCore {
   const { id, memory, plan, maxConnections } = options;
   const pkt = new Int32Array((Burst.MAX + Burst.SPARE_ROWS) * Pkt.STRIDE);
   const pktF = new Float64Array(pkt.buffer);
-  const words = (maxConnections + 1) * plan.recordWords;
+  // One record of slack behind the last: columns reach as far (packet/columns.ts).
+  const words = (maxConnections + 2) * plan.recordWords;
   const records = new ArrayBuffer(ALIGN + words * 4);
   const rec = new Int32Array(records, ALIGN, words);
   const recF = new Float64Array(records, ALIGN, words / 2);

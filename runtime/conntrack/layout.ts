@@ -1,3 +1,5 @@
+import { column, columnF } from '../packet/columns.ts';
+
 /**
  * The connection record: one row of `stride` int32 words per connection, 64-byte lines, in one Int32Array (`rec`) with a
  * Float64Array over the same buffer (`recF`). The first line is the tracker's; a plan's own columns follow from word
@@ -115,3 +117,28 @@ export const END_REASON_NAMES = [
   'evicted',
   'reused',
 ] as const;
+
+/** The tracker's columns of connection records (packet/columns.ts says why). */
+export type RecColumns = ReturnType<typeof recColumns>;
+
+/** The columns of `rec`, whose records are `stride` words long; `recLast` holds float64 and has the index `c >> 1`. */
+export function recColumns(rec: Int32Array, stride: number) {
+  const word = (w: number) => column(rec, w, stride);
+  return {
+    recSrc: word(Rec.SRC),
+    recDst: word(Rec.DST),
+    recPorts: word(Rec.PORTS),
+    recMeta: word(Rec.META),
+    recHash: word(Rec.HASH),
+    recTick: word(Rec.TICK),
+    recActions: word(Rec.ACTIONS),
+    recStream: word(Rec.STREAM),
+    recStartSec: word(Rec.START_SEC),
+    recStartNsec: word(Rec.START_NSEC),
+    recLast: columnF(rec, Rec.LAST, stride),
+    recOrigSeq: word(Rec.ORIG_SEQ),
+    recRespSeq: word(Rec.RESP_SEQ),
+    recLive: word(Rec.LIVE),
+    recIsnLow: word(Rec.ISN_LOW),
+  } as const;
+}

@@ -8,8 +8,9 @@
  * Both directions of a connection have the same hash. A candidate is compared with the packet as it is and turned
  * round, each by OR of XORs, and which of the two is zero is the packet's direction: no ends are ever put in order.
  */
-import { Meta, type PacketMemory, Pkt } from '../packet/layout.ts';
-import { ConnMeta, Rec } from './layout.ts';
+import { column, pktColumns } from '../packet/columns.ts';
+import { Meta, type PacketMemory } from '../packet/layout.ts';
+import { ConnMeta, recColumns } from './layout.ts';
 
 /** Bits of META that belong to a connection's identity: protocol and IP version. */
 const KEY_BITS = Meta.PROTO_MASK | Meta.IPV6;
@@ -57,6 +58,8 @@ export interface TableMemory {
 export function createConnTable(core: TableMemory, stride: number): ConnTable {
   const { pkt, rec, addr6, maxConnections } = core;
   const { view } = core.memory;
+  const { pktSrc, pktDst, pktPorts, pktMeta, pktHash, pktL3, pktDir, pktConn } = pktColumns(pkt);
+  const { recSrc, recDst, recPorts, recMeta, recHash } = recColumns(rec, stride);
   // A quarter full: one connection in eight then stands outside its own slot, at half full it is one in four, and each of
   // those costs a misprediction.
   const size = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 4)));
@@ -69,14 +72,14 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   const free = new Int32Array(maxConnections);
   const sink = new Int32Array(1);
   // Plans keep what every packet needs in their first line: it is read ahead with the tracker's own.
-  const line2 = stride > 16 ? 16 : 0;
+  const line2 = column(rec, stride > 16 ? 16 : 0, stride);
   let freeTop = 0;
   let next = 1;
   let used = 0;
 
   /** Whether the IPv6 addresses of row `p` are those of connection `id`, `turn` words (0 or 4) turned round. */
   function sameAddresses(p: number, id: number, turn: number): boolean {
-    const l3 = pkt[p + Pkt.L3];
+    const l3 = pktL3[p];
     const at = id << 3;
     let difference = 0;
     for (let i = 0; i < 8; i++) difference |= addr6[at + (i ^ turn)] ^ view.getInt32(l3 + 8 + (i << 2));
@@ -85,29 +88,29 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
 
   /** Whether row `p` is of record `c`: then sets its direction. A record that is not in use has no protocol. */
   function matches(c: number, p: number): boolean {
-    const src = pkt[p + Pkt.SRC];
-    const dst = pkt[p + Pkt.DST];
-    const ports = pkt[p + Pkt.PORTS];
-    const key = pkt[p + Pkt.META] & KEY_BITS;
-    const a = rec[c + Rec.SRC];
-    const b = rec[c + Rec.DST];
-    const ends = rec[c + Rec.PORTS];
+    const src = pktSrc[p];
+    const dst = pktDst[p];
+    const ports = pktPorts[p];
+    const key = pktMeta[p] & KEY_BITS;
+    const a = recSrc[c];
+    const b = recDst[c];
+    const ends = recPorts[c];
     const forward = (a ^ src) | (b ^ dst) | (ends ^ ports);
     const reverse = (a ^ dst) | (b ^ src) | (ends ^ ((ports << 16) | (ports >>> 16)));
     // 0 for zero, else 1, without a branch: which way a packet goes cannot be foretold.
     const dir = (forward | (0 - forward)) >>> 31;
     const other = (reverse | (0 - reverse)) >>> 31;
-    if (((dir & other) | ((rec[c + Rec.META] & KEY_BITS) ^ key)) !== 0) return false;
+    if (((dir & other) | ((recMeta[c] & KEY_BITS) ^ key)) !== 0) return false;
     if ((key & Meta.IPV6) !== 0 && !sameAddresses(p, (c / stride) | 0, dir << 2)) return false;
-    pkt[p + Pkt.DIR] = dir;
+    pktDir[p] = dir;
     return true;
   }
 
   function find(p: number): number {
-    const hash = pkt[p + Pkt.HASH];
+    const hash = pktHash[p];
     let slot = (hash & mask) << 1;
     // What `lookAhead` found may have ended since, or another connection may have its record: then it does not match.
-    let c = pkt[p + Pkt.CONN];
+    let c = pktConn[p];
     for (;;) {
       if (c !== 0 && matches(c, p)) return c;
       const id = index[slot + 1];
@@ -127,17 +130,17 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     }
     used++;
     const c = Math.imul(id, stride);
-    const hash = pkt[p + Pkt.HASH];
-    const ports = pkt[p + Pkt.PORTS];
-    const key = pkt[p + Pkt.META] & KEY_BITS;
+    const hash = pktHash[p];
+    const ports = pktPorts[p];
+    const key = pktMeta[p] & KEY_BITS;
     const dir = reversed ? 1 : 0;
-    rec[c + Rec.SRC] = pkt[p + (reversed ? Pkt.DST : Pkt.SRC)];
-    rec[c + Rec.DST] = pkt[p + (reversed ? Pkt.SRC : Pkt.DST)];
-    rec[c + Rec.PORTS] = reversed ? (ports << 16) | (ports >>> 16) : ports;
-    rec[c + Rec.META] = key | ConnMeta.USED;
-    rec[c + Rec.HASH] = hash;
+    recSrc[c] = reversed ? pktDst[p] : pktSrc[p];
+    recDst[c] = reversed ? pktSrc[p] : pktDst[p];
+    recPorts[c] = reversed ? (ports << 16) | (ports >>> 16) : ports;
+    recMeta[c] = key | ConnMeta.USED;
+    recHash[c] = hash;
     if ((key & Meta.IPV6) !== 0) {
-      const l3 = pkt[p + Pkt.L3];
+      const l3 = pktL3[p];
       const at = id << 3;
       for (let i = 0; i < 8; i++) addr6[at + (i ^ (dir << 2))] = view.getInt32(l3 + 8 + (i << 2));
     }
@@ -145,13 +148,13 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     while (index[slot + 1] !== 0) slot = (slot + 2) & last;
     index[slot] = hash;
     index[slot + 1] = id;
-    pkt[p + Pkt.DIR] = dir;
+    pktDir[p] = dir;
     return c;
   }
 
   function remove(c: number): void {
     const id = (c / stride) | 0;
-    let slot = rec[c + Rec.HASH] & mask;
+    let slot = recHash[c] & mask;
     while (index[(slot << 1) + 1] !== id) slot = (slot + 1) & mask;
     // Close the hole: move back every later entry of the run that its probe would otherwise no longer reach.
     let look = slot;
@@ -167,13 +170,13 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       }
     }
     index[(slot << 1) + 1] = 0;
-    rec[c + Rec.META] = 0;
+    recMeta[c] = 0;
     free[freeTop++] = id;
     used--;
   }
 
   function clear(): void {
-    for (let c = stride, end = Math.imul(next, stride); c < end; c += stride) rec[c + Rec.META] = 0;
+    for (let c = stride, end = Math.imul(next, stride); c < end; c += stride) recMeta[c] = 0;
     index.fill(0);
     freeTop = 0;
     next = 1;
@@ -182,35 +185,35 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
 
   function lookAhead(rows: Int32Array, n: number): void {
     if (used <= aheadFrom) {
-      for (let i = 0; i < n; i++) pkt[rows[i] + Pkt.CONN] = 0;
+      for (let i = 0; i < n; i++) pktConn[rows[i]] = 0;
       return;
     }
     let kept = 0;
     for (let i = 0; i < n; i++) {
-      const slot = (pkt[rows[i] + Pkt.HASH] & mask) << 1;
+      const slot = (pktHash[rows[i]] & mask) << 1;
       slots[i] = slot;
       kept ^= index[slot];
     }
     for (let i = 0; i < n; i++) {
       const p = rows[i];
-      const hash = pkt[p + Pkt.HASH];
+      const hash = pktHash[p];
       let slot = slots[i];
       while (index[slot] !== hash && index[slot + 1] !== 0) slot = (slot + 2) & last;
       const id = index[slot + 1];
       const c = Math.imul(id, stride);
-      pkt[p + Pkt.CONN] = c;
+      pktConn[p] = c;
       slots[i] = c;
-      if ((pkt[p + Pkt.META] & Meta.IPV6) !== 0) kept ^= addr6[id << 3];
+      if ((pktMeta[p] & Meta.IPV6) !== 0) kept ^= addr6[id << 3];
     }
     // Nothing else in these loops: the fewer instructions between two reads, the more reads are under way at a time.
-    for (let i = 0; i < n; i++) kept ^= rec[slots[i]];
-    for (let i = 0; i < n; i++) kept ^= rec[slots[i] + line2];
+    for (let i = 0; i < n; i++) kept ^= recSrc[slots[i]];
+    for (let i = 0; i < n; i++) kept ^= line2[slots[i]];
     // Stored, or the compiler would drop the reads.
     sink[0] = kept;
   }
 
   function touchRecord(c: number): number {
-    return index[(rec[c + Rec.HASH] & mask) << 1] ^ rec[c + line2];
+    return index[(recHash[c] & mask) << 1] ^ line2[c];
   }
 
   return {

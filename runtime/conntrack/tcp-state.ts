@@ -4,8 +4,9 @@
  *
  * It is an observer's state, not an endpoint's: both ends' packets are taken at their word, in the order seen.
  */
-import { Meta, Pkt, TcpFlag } from '../packet/layout.ts';
-import { ConnMeta, EndReason, Rec } from './layout.ts';
+import { pktColumns } from '../packet/columns.ts';
+import { Meta, TcpFlag } from '../packet/layout.ts';
+import { ConnMeta, EndReason, recColumns } from './layout.ts';
 
 /** What a packet did to the state: an {@link EndReason}, or one of these. */
 export const enum TcpEvent {
@@ -26,47 +27,51 @@ const FINACKS = ConnMeta.FINACK_ORIG | ConnMeta.FINACK_RESP;
 
 /** `reuseAfter`: seconds of silence after which an open five-tuple can be taken over by a new SYN. */
 export function createTcpState(
-  { pkt, pktF, rec, recF }: { pkt: Int32Array; pktF: Float64Array; rec: Int32Array; recF: Float64Array },
+  { pkt, rec }: { pkt: Int32Array; rec: Int32Array },
+  stride: number,
   reuseAfter: number,
 ): TcpState {
+  const { pktAck, pktDir, pktMeta, pktPaylen, pktSeq, pktTs } = pktColumns(pkt);
+  const { recIsnLow, recLast, recMeta, recOrigSeq, recRespSeq } = recColumns(rec, stride);
+
   function syn(c: number, p: number, meta: number): number {
-    const seq = pkt[p + Pkt.SEQ];
-    if (pkt[p + Pkt.DIR] === 0) {
+    const seq = pktSeq[p];
+    if (pktDir[p] === 0) {
       // A client that tries again before any answer may do so with another number; one whose SYN was overtaken by the answer
       // tells its number only now.
       const opened = ConnMeta.SYN | ConnMeta.SYNACK;
       if ((meta & opened) !== opened && (meta & ConnMeta.FIN_ORIG) === 0) {
-        rec[c + Rec.ORIG_SEQ] = (seq + 1) | 0;
-        rec[c + Rec.ISN_LOW] = (seq << 16) | (rec[c + Rec.ISN_LOW] & 0xffff);
+        recOrigSeq[c] = (seq + 1) | 0;
+        recIsnLow[c] = (seq << 16) | (recIsnLow[c] & 0xffff);
       }
       return meta | ConnMeta.SYN;
     }
     // The responder's SYN, with an ACK or, in a simultaneous open or split handshake (RFC 9293 section 3.5), without.
     if ((meta & (ConnMeta.ESTABLISHED | ConnMeta.FIN_RESP)) === 0) {
-      rec[c + Rec.RESP_SEQ] = (seq + 1) | 0;
-      rec[c + Rec.ISN_LOW] = (rec[c + Rec.ISN_LOW] & -0x10000) | (seq & 0xffff);
+      recRespSeq[c] = (seq + 1) | 0;
+      recIsnLow[c] = (recIsnLow[c] & -0x10000) | (seq & 0xffff);
     }
     return meta | ConnMeta.SYNACK;
   }
 
   function fin(c: number, p: number, meta: number, flags: number): number {
-    const last = (pkt[p + Pkt.SEQ] + pkt[p + Pkt.PAYLEN] + 1 + ((flags & TcpFlag.SYN) >>> 1)) | 0;
-    if (pkt[p + Pkt.DIR] === 0) {
-      if ((meta & ConnMeta.FIN_ORIG) === 0) rec[c + Rec.ORIG_SEQ] = last;
+    const last = (pktSeq[p] + pktPaylen[p] + 1 + ((flags & TcpFlag.SYN) >>> 1)) | 0;
+    if (pktDir[p] === 0) {
+      if ((meta & ConnMeta.FIN_ORIG) === 0) recOrigSeq[c] = last;
       return meta | ConnMeta.FIN_ORIG;
     }
-    if ((meta & ConnMeta.FIN_RESP) === 0) rec[c + Rec.RESP_SEQ] = last;
+    if ((meta & ConnMeta.FIN_RESP) === 0) recRespSeq[c] = last;
     return meta | ConnMeta.FIN_RESP;
   }
 
   function ack(c: number, p: number, meta: number): number {
-    const number = pkt[p + Pkt.ACK];
-    if (pkt[p + Pkt.DIR] === 0) {
-      const covered = ((number - rec[c + Rec.RESP_SEQ]) | 0) >= 0;
+    const number = pktAck[p];
+    if (pktDir[p] === 0) {
+      const covered = ((number - recRespSeq[c]) | 0) >= 0;
       if (covered && (meta & ConnMeta.FIN_RESP) !== 0) meta |= ConnMeta.FINACK_RESP;
       const opening = ConnMeta.SYN | ConnMeta.SYNACK;
       if (covered && (meta & (opening | ConnMeta.FIN_RESP)) === opening) meta |= ConnMeta.ESTABLISHED;
-    } else if ((meta & ConnMeta.FIN_ORIG) !== 0 && ((number - rec[c + Rec.ORIG_SEQ]) | 0) >= 0) {
+    } else if ((meta & ConnMeta.FIN_ORIG) !== 0 && ((number - recOrigSeq[c]) | 0) >= 0) {
       meta |= ConnMeta.FINACK_ORIG;
     }
     return meta;
@@ -74,38 +79,38 @@ export function createTcpState(
 
   return {
     update(c, p) {
-      const before = rec[c + Rec.META];
-      const flags = pkt[p + Pkt.META] >>> Meta.TCP_FLAGS_SHIFT;
+      const before = recMeta[c];
+      const flags = pktMeta[p] >>> Meta.TCP_FLAGS_SHIFT;
       let meta = before;
       if ((flags & TcpFlag.RST) !== 0) {
-        rec[c + Rec.META] = meta | ConnMeta.RST;
+        recMeta[c] = meta | ConnMeta.RST;
         return EndReason.RST;
       }
       if ((flags & TcpFlag.SYN) !== 0) meta = syn(c, p, meta);
       if ((flags & TcpFlag.FIN) !== 0) meta = fin(c, p, meta, flags);
       if ((flags & TcpFlag.ACK) !== 0) meta = ack(c, p, meta);
       if (meta === before) return TcpEvent.NONE;
-      rec[c + Rec.META] = meta;
+      recMeta[c] = meta;
       const event = (meta & ~before & ConnMeta.ESTABLISHED) !== 0 ? TcpEvent.ESTABLISHED : TcpEvent.NONE;
       return (meta & FINACKS) === FINACKS ? event | EndReason.FIN : event;
     },
 
     reuses(c, p) {
-      const meta = rec[c + Rec.META];
-      const fromOrig = pkt[p + Pkt.DIR] === 0;
+      const meta = recMeta[c];
+      const fromOrig = pktDir[p] === 0;
       const ended = ((meta >>> ConnMeta.END_SHIFT) & ConnMeta.END_MASK) !== 0;
       const closed = ended || (meta & FINS) === FINS || (meta & ConnMeta.RST) !== 0;
-      if (!closed && pktF[(p + Pkt.TS) >> 1] - recF[(c + Rec.LAST) >> 1] <= reuseAfter) return false;
+      if (!closed && pktTs[p >> 1] - recLast[c >> 1] <= reuseAfter) return false;
       // A refused client may try again with the number it had.
       if ((meta & (ConnMeta.RST | ConnMeta.SYNACK)) === ConnMeta.RST) return true;
       // The same number again is a retransmission, or a copy that came late.
-      const seq = pkt[p + Pkt.SEQ];
+      const seq = pktSeq[p];
       if ((meta & (fromOrig ? ConnMeta.SYN : ConnMeta.SYNACK)) === 0) return true;
       if ((meta & (fromOrig ? ConnMeta.FIN_ORIG : ConnMeta.FIN_RESP)) === 0) {
-        return rec[c + (fromOrig ? Rec.ORIG_SEQ : Rec.RESP_SEQ)] !== ((seq + 1) | 0);
+        return (fromOrig ? recOrigSeq[c] : recRespSeq[c]) !== ((seq + 1) | 0);
       }
       // Behind a FIN only half of the number is left to compare.
-      const low = rec[c + Rec.ISN_LOW];
+      const low = recIsnLow[c];
       return (fromOrig ? low >>> 16 : low & 0xffff) !== (seq & 0xffff);
     },
   };

@@ -10,14 +10,15 @@
  * on the resolution of timers nor on the number of cores.
  */
 import { Clock, microseconds, setClock } from '../clock.ts';
-import { Meta, Pkt, TcpFlag } from '../packet/layout.ts';
+import { pktColumns } from '../packet/columns.ts';
+import { Meta, TcpFlag } from '../packet/layout.ts';
 import { IpProto } from '../packet/transport.ts';
 import type { ParserFactory } from '../protocols/contract.ts';
 import { Counter, type Counters } from '../stats/counters.ts';
 import type { Core, Subscription } from '../subscription/contract.ts';
 import { type ConnTrackConfig, conntrackConfig } from './config.ts';
 import { createEviction } from './eviction.ts';
-import { Action, ConnMeta, EndReason, Rec } from './layout.ts';
+import { Action, ConnMeta, EndReason, recColumns } from './layout.ts';
 import { createStreams } from './streams.ts';
 import { createConnTable, ROWS_MAX } from './table.ts';
 import { createTcpState, TcpEvent } from './tcp-state.ts';
@@ -70,13 +71,17 @@ export function createConnTracker(
   some: Partial<ConnTrackConfig> = {},
 ): ConnTracker {
   const config = conntrackConfig(some);
-  const { pkt, pktF, rec, recF, clock, counters } = core;
+  const { clock, counters } = core;
+  const { pktSec, pktNsec, pktTs, pktMeta, pktPaylen, pktConn } = pktColumns(core.pkt);
   const { tracked, onL4FirstPacket, update, onL4EndHshk, onL4Terminated } = sub;
   const stride = sub.plan.recordWords;
+  const record = recColumns(core.rec, stride);
+  const { recMeta, recActions, recStream, recStartSec, recStartNsec, recLast } = record;
+  const { recOrigSeq, recRespSeq, recLive, recIsnLow } = record;
   const rows = new Int32Array(ROWS_MAX);
   const table = createConnTable(core, stride);
   const { find, insert, remove, lookAhead, used } = table;
-  const tcp = createTcpState(core, config.tcp_reuse_timeout);
+  const tcp = createTcpState(core, stride, config.tcp_reuse_timeout);
   const streams = createStreams(core, sub, parsers, config, drop);
   const streaming = streams !== undefined;
   const eviction = createEviction(core, table, stride, config);
@@ -89,7 +94,7 @@ export function createConnTracker(
   const shortest = Math.min(establish, inactive, closed, udp);
   const longest = Math.max(establish, inactive, closed, udp);
   const ticks = new Int32Array([establish, inactive, closed, udp].map((t) => Math.ceil(t / config.timeout_resolution)));
-  const wheel = createTimerWheel(rec, recF, due, {
+  const wheel = createTimerWheel(core.rec, stride, due, {
     resolution: config.timeout_resolution,
     horizon: longest,
     maxConnections: core.maxConnections,
@@ -100,7 +105,7 @@ export function createConnTracker(
 
   /** Which of the four timeouts is in force: index into `ticks`. */
   function timeoutKind(c: number): number {
-    const meta = rec[c + Rec.META];
+    const meta = recMeta[c];
     if ((meta & ConnMeta.PROTO_MASK) !== IpProto.TCP) return 3;
     if (((meta >>> ConnMeta.END_SHIFT) & ConnMeta.END_MASK) !== 0) return 2;
     return (meta & ConnMeta.SECOND) !== 0 ? 1 : 0;
@@ -112,19 +117,19 @@ export function createConnTracker(
   }
 
   function setClockTo(p: number): void {
-    clock[Clock.SEC] = pkt[p + Pkt.SEC];
-    clock[Clock.NSEC] = pkt[p + Pkt.NSEC];
+    clock[Clock.SEC] = pktSec[p];
+    clock[Clock.NSEC] = pktNsec[p];
   }
 
   /** What still runs of a connection is ended and the plan lets go of it. The record stays. */
   function finish(c: number, reason: EndReason): void {
     counters[END_COUNTERS[reason]]++;
-    rec[c + Rec.META] |= reason << ConnMeta.END_SHIFT;
+    recMeta[c] |= reason << ConnMeta.END_SHIFT;
     if (streaming) streams.end(c);
-    if ((rec[c + Rec.ACTIONS] & Action.TRACK) !== 0 && onL4Terminated !== undefined) onL4Terminated(c, reason);
+    if ((recActions[c] & Action.TRACK) !== 0 && onL4Terminated !== undefined) onL4Terminated(c, reason);
     tracked.clear(c);
-    rec[c + Rec.META] |= ConnMeta.ENDED;
-    rec[c + Rec.ACTIONS] = 0;
+    recMeta[c] |= ConnMeta.ENDED;
+    recActions[c] = 0;
   }
 
   /** Nobody wants the connection any more: it becomes a tombstone. */
@@ -132,8 +137,8 @@ export function createConnTracker(
     counters[Counter.CONNS_DROPPED]++;
     if (streaming) streams.release(c);
     tracked.clear(c);
-    rec[c + Rec.META] |= ConnMeta.ENDED;
-    rec[c + Rec.ACTIONS] = 0;
+    recMeta[c] |= ConnMeta.ENDED;
+    recActions[c] = 0;
     eviction.tombstone(c);
   }
 
@@ -145,9 +150,9 @@ export function createConnTracker(
 
   /** Ends record `c` by timeout at its deadline, unless it is a tombstone. */
   function finishInactive(c: number): void {
-    if ((rec[c + Rec.META] & ConnMeta.ENDED) !== 0) return;
+    if ((recMeta[c] & ConnMeta.ENDED) !== 0) return;
     const kind = timeoutKind(c);
-    const deadline = recF[(c + Rec.LAST) >> 1] + timeoutOf(c);
+    const deadline = recLast[c >> 1] + timeoutOf(c);
     if (clock[Clock.GROUP] !== 0) clock[Clock.GROUP]++;
     if (streaming) streams.expireHoles(c, deadline);
     setClock(clock, deadline);
@@ -157,7 +162,7 @@ export function createConnTracker(
   /** Ends record `c` because the run ends. */
   function finishDrained(c: number): void {
     clock[Clock.GROUP]++;
-    setClock(clock, recF[(c + Rec.LAST) >> 1]);
+    setClock(clock, recLast[c >> 1]);
     finish(c, EndReason.DRAIN);
   }
 
@@ -167,15 +172,15 @@ export function createConnTracker(
     const keys = new Float64Array(n);
     let first = Number.POSITIVE_INFINITY;
     for (let c = stride, i = 0; c < table.end(); c += stride) {
-      if ((rec[c + Rec.META] & (ConnMeta.USED | ConnMeta.ENDED)) !== ConnMeta.USED) continue;
+      if ((recMeta[c] & (ConnMeta.USED | ConnMeta.ENDED)) !== ConnMeta.USED) continue;
       live[i] = c;
-      keys[i] = microseconds(recF[(c + Rec.LAST) >> 1]);
+      keys[i] = microseconds(recLast[c >> 1]);
       first = Math.min(first, keys[i++]);
     }
     // Timeouts of up to an hour and a million live records fit; beyond, the slow way.
     const span = keys.reduce((most, key) => Math.max(most, key), 0) - first + 1;
     if (span * n > Number.MAX_SAFE_INTEGER) {
-      return live.sort((a, b) => recF[(a + Rec.LAST) >> 1] - recF[(b + Rec.LAST) >> 1]);
+      return live.sort((a, b) => recLast[a >> 1] - recLast[b >> 1]);
     }
     for (let i = 0; i < n; i++) keys[i] = (keys[i] - first) * n + i;
     keys.sort();
@@ -190,7 +195,7 @@ export function createConnTracker(
 
   /** The wheel's tick for record `c` has come: expired, or only looked at. */
   function due(c: number): void {
-    if (times[0] > recF[(c + Rec.LAST) >> 1] + timeoutOf(c)) expire(c);
+    if (times[0] > recLast[c >> 1] + timeoutOf(c)) expire(c);
     else wheel.schedule(c, ticks[timeoutKind(c)]);
   }
 
@@ -204,7 +209,7 @@ export function createConnTracker(
     }
     const victim = eviction.victim();
     if (victim === 0) return false;
-    if ((rec[victim + Rec.META] & ConnMeta.ENDED) === 0) {
+    if ((recMeta[victim] & ConnMeta.ENDED) === 0) {
       finish(victim, EndReason.EVICTED);
       setClockTo(p);
     }
@@ -223,7 +228,7 @@ export function createConnTracker(
 
   /** Opens a connection with row `p`. Its record, or 0. */
   function open(p: number): number {
-    const meta = pkt[p + Pkt.META];
+    const meta = pktMeta[p];
     let how = 1;
     if ((meta & Meta.PROTO_MASK) === IpProto.TCP) {
       how = opens(meta >>> Meta.TCP_FLAGS_SHIFT);
@@ -241,19 +246,19 @@ export function createConnTracker(
       }
     }
     counters[Counter.CONNS_OPENED]++;
-    rec[c + Rec.STREAM] = 0;
-    rec[c + Rec.START_SEC] = pkt[p + Pkt.SEC];
-    rec[c + Rec.START_NSEC] = pkt[p + Pkt.NSEC];
-    recF[(c + Rec.LAST) >> 1] = pktF[(p + Pkt.TS) >> 1];
-    rec[c + Rec.ORIG_SEQ] = 0;
-    rec[c + Rec.RESP_SEQ] = 0;
-    rec[c + Rec.ISN_LOW] = 0;
-    rec[c + Rec.LIVE] = 0;
-    pkt[p + Pkt.CONN] = c;
+    recStream[c] = 0;
+    recStartSec[c] = pktSec[p];
+    recStartNsec[c] = pktNsec[p];
+    recLast[c >> 1] = pktTs[p >> 1];
+    recOrigSeq[c] = 0;
+    recRespSeq[c] = 0;
+    recIsnLow[c] = 0;
+    recLive[c] = 0;
+    pktConn[p] = c;
     wheel.schedule(c, ticks[timeoutKind(c)]);
     tracked.open(c, p);
     const actions = onL4FirstPacket(c, p);
-    rec[c + Rec.ACTIONS] = actions;
+    recActions[c] = actions;
     if (actions === 0) {
       counters[Counter.CONNS_UNWANTED]++;
       counters[Counter.CONNS_DROPPED]--;
@@ -265,11 +270,11 @@ export function createConnTracker(
   /** A packet of a connection that has ended or was dropped. TCP: notices the close, so that the tuple can be reused. */
   function late(c: number, p: number): void {
     counters[Counter.LATE_PACKETS]++;
-    const meta = rec[c + Rec.META];
+    const meta = recMeta[c];
     if ((meta & ConnMeta.PROTO_MASK) === IpProto.TCP && ((meta >>> ConnMeta.END_SHIFT) & ConnMeta.END_MASK) === 0) {
       const reason = tcp.update(c, p) & ~TcpEvent.ESTABLISHED;
       if (reason !== 0) {
-        rec[c + Rec.META] |= reason << ConnMeta.END_SHIFT;
+        recMeta[c] |= reason << ConnMeta.END_SHIFT;
         wheel.schedule(c, ticks[2]);
       }
     }
@@ -277,13 +282,13 @@ export function createConnTracker(
 
   /** Looks for reasons why the connection found is not the packet's: then ends it, and returns 0. */
   function renew(c: number, p: number, flags: number): number {
-    if (pktF[(p + Pkt.TS) >> 1] > recF[(c + Rec.LAST) >> 1] + timeoutOf(c)) {
+    if (pktTs[p >> 1] > recLast[c >> 1] + timeoutOf(c)) {
       expire(c);
       setClockTo(p);
       return 0;
     }
     if ((flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) === TcpFlag.SYN && tcp.reuses(c, p)) {
-      if ((rec[c + Rec.META] & ConnMeta.ENDED) === 0) finish(c, EndReason.REUSED);
+      if ((recMeta[c] & ConnMeta.ENDED) === 0) finish(c, EndReason.REUSED);
       remove(c);
       return 0;
     }
@@ -293,35 +298,35 @@ export function createConnTracker(
   /** Reassembly and parsing of the packet's payload, where asked for. */
   function payload(c: number, p: number): void {
     if (streams === undefined) return;
-    if ((rec[c + Rec.ACTIONS] & STREAMING) !== 0) streams.packet(c, p);
-    else if (pkt[p + Pkt.PAYLEN] > 0) rec[c + Rec.META] |= ConnMeta.DATA_PASSED;
+    if ((recActions[c] & STREAMING) !== 0) streams.packet(c, p);
+    else if (pktPaylen[p] > 0) recMeta[c] |= ConnMeta.DATA_PASSED;
   }
 
   function track(p: number): void {
-    clock[Clock.SEC] = pkt[p + Pkt.SEC];
-    clock[Clock.NSEC] = pkt[p + Pkt.NSEC];
+    clock[Clock.SEC] = pktSec[p];
+    clock[Clock.NSEC] = pktNsec[p];
     clock[Clock.ROW] = p;
-    const flags = pkt[p + Pkt.META] >>> Meta.TCP_FLAGS_SHIFT;
-    const isTcp = (pkt[p + Pkt.META] & Meta.PROTO_MASK) === IpProto.TCP;
+    const flags = pktMeta[p] >>> Meta.TCP_FLAGS_SHIFT;
+    const isTcp = (pktMeta[p] & Meta.PROTO_MASK) === IpProto.TCP;
     let c = find(p);
-    if (c !== 0 && ((flags & TcpFlag.SYN) !== 0 || pktF[(p + Pkt.TS) >> 1] - recF[(c + Rec.LAST) >> 1] > shortest)) {
+    if (c !== 0 && ((flags & TcpFlag.SYN) !== 0 || pktTs[p >> 1] - recLast[c >> 1] > shortest)) {
       c = renew(c, p, flags);
     }
     if (c === 0) {
       c = open(p);
       if (c === 0) return;
     } else {
-      pkt[p + Pkt.CONN] = c;
-      if ((rec[c + Rec.META] & ConnMeta.SECOND) === 0) rec[c + Rec.META] |= ConnMeta.SECOND;
-      if (rec[c + Rec.ACTIONS] === 0) late(c, p);
+      pktConn[p] = c;
+      if ((recMeta[c] & ConnMeta.SECOND) === 0) recMeta[c] |= ConnMeta.SECOND;
+      if (recActions[c] === 0) late(c, p);
     }
-    const actions = rec[c + Rec.ACTIONS];
+    const actions = recActions[c];
     if (actions !== 0) {
       if ((actions & Action.UPDATE) !== 0 && update !== undefined) {
         const next = update(c, p);
         if (next !== actions) setActions(c, next);
       }
-      const meta = rec[c + Rec.META];
+      const meta = recMeta[c];
       let ending = 0;
       if (
         isTcp &&
@@ -331,7 +336,7 @@ export function createConnTracker(
         ending = tcp.update(c, p);
         if ((ending & TcpEvent.ESTABLISHED) !== 0) {
           ending &= ~TcpEvent.ESTABLISHED;
-          if ((rec[c + Rec.ACTIONS] & Action.HANDSHAKE) !== 0 && onL4EndHshk !== undefined) {
+          if ((recActions[c] & Action.HANDSHAKE) !== 0 && onL4EndHshk !== undefined) {
             setActions(c, onL4EndHshk(c, p));
           }
         }
@@ -343,19 +348,19 @@ export function createConnTracker(
         bury(c);
         return;
       }
-      if (rec[c + Rec.ACTIONS] === 0) drop(c);
+      if (recActions[c] === 0) drop(c);
     }
     setLast(c, p);
   }
 
   function setActions(c: number, actions: number): void {
-    rec[c + Rec.ACTIONS] = (rec[c + Rec.META] & ConnMeta.L7_DONE) !== 0 ? actions & ~Action.PARSE : actions;
+    recActions[c] = (recMeta[c] & ConnMeta.L7_DONE) !== 0 ? actions & ~Action.PARSE : actions;
   }
 
   /** The time of the latest packet never goes back, whatever the capture's order. */
   function setLast(c: number, p: number): void {
-    const time = pktF[(p + Pkt.TS) >> 1];
-    if (time > recF[(c + Rec.LAST) >> 1]) recF[(c + Rec.LAST) >> 1] = time;
+    const time = pktTs[p >> 1];
+    if (time > recLast[c >> 1]) recLast[c >> 1] = time;
   }
 
   return {
@@ -378,9 +383,9 @@ export function createConnTracker(
       if (streaming) streams.checkTimeouts(now);
       let live = 0;
       for (let c = stride; c < table.end(); c += stride) {
-        if ((rec[c + Rec.META] & ConnMeta.USED) === 0) continue;
-        if (now > recF[(c + Rec.LAST) >> 1] + timeoutOf(c)) finishInactive(c);
-        else if ((rec[c + Rec.META] & ConnMeta.ENDED) !== 0) continue;
+        if ((recMeta[c] & ConnMeta.USED) === 0) continue;
+        if (now > recLast[c >> 1] + timeoutOf(c)) finishInactive(c);
+        else if ((recMeta[c] & ConnMeta.ENDED) !== 0) continue;
         else if (next === undefined) finishDrained(c);
         else live++;
       }

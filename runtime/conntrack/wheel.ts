@@ -7,7 +7,7 @@
  *
  * Ticks are counted modulo 2^32, so times of any size do; only their differences count.
  */
-import { ConnMeta, Rec } from './layout.ts';
+import { ConnMeta, recColumns } from './layout.ts';
 
 export interface TimerWheel {
   /** Has record `c` looked at when `ticks` ticks of silence after `Rec.LAST` are over, unless it will be earlier anyway. */
@@ -38,11 +38,12 @@ const MAX_SLOTS = 65536;
 
 export function createTimerWheel(
   rec: Int32Array,
-  recF: Float64Array,
+  stride: number,
   due: (c: number) => void,
   options: WheelOptions,
 ): TimerWheel {
   const { ahead } = options;
+  const { recLast, recMeta, recTick } = recColumns(rec, stride);
   const perSecond = 1 / options.resolution;
   const wanted = Math.ceil(options.horizon * perSecond) + 2;
   const slots = Math.min(MAX_SLOTS, 2 ** Math.ceil(Math.log2(Math.max(MIN_SLOTS, wanted))));
@@ -83,7 +84,7 @@ export function createTimerWheel(
   }
 
   function valid(c: number, slot: number): boolean {
-    return (rec[c + Rec.META] & ConnMeta.USED) !== 0 && (rec[c + Rec.TICK] & mask) === slot;
+    return (recMeta[c] & ConnMeta.USED) !== 0 && (recTick[c] & mask) === slot;
   }
 
   /** Drops all stale entries; if that frees little, makes the array larger. */
@@ -139,7 +140,7 @@ export function createTimerWheel(
   }
 
   function schedule(c: number, ticks: number): void {
-    const last = tickOf(recF[(c + Rec.LAST) >> 1]);
+    const last = tickOf(recLast[c >> 1]);
     let tick = (last + ticks) | 0;
     if (!started) {
       started = true;
@@ -150,10 +151,10 @@ export function createTimerWheel(
     else if (ahead >= mask) tick = (current + mask - 1) | 0;
     // A tick of 0 means "none": a moment later does no harm.
     if (tick === 0) tick = 1;
-    const before = rec[c + Rec.TICK];
+    const before = recTick[c];
     // An entry that fires no later than this one will do, if it is still ahead.
     if (before !== 0 && ((before - current) | 0) >= 0 && ((before - tick) | 0) <= 0) return;
-    rec[c + Rec.TICK] = tick;
+    recTick[c] = tick;
     add(tick & mask, c);
   }
 
@@ -164,13 +165,13 @@ export function createTimerWheel(
     fill[slot] = 0;
     while (block !== 0) {
       let kept = 0;
-      for (let i = 1; i <= count; i++) kept ^= rec[blocks[block + i] + Rec.TICK];
+      for (let i = 1; i <= count; i++) kept ^= recTick[blocks[block + i]];
       if (ahead !== undefined) for (let i = 1; i <= count; i++) kept ^= ahead(blocks[block + i]);
       sink[0] = kept;
       for (let i = 1; i <= count; i++) {
         const c = blocks[block + i];
         if (valid(c, slot)) {
-          rec[c + Rec.TICK] = 0;
+          recTick[c] = 0;
           due(c);
         }
       }

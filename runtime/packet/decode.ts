@@ -7,9 +7,10 @@
  */
 import { Counter, type Counters, createCounters } from '../stats/counters.ts';
 import { createChecksumVerifier } from './checksum.ts';
+import { pktColumns } from './columns.ts';
 import { type DecapConfig, decapsulates } from './decap-config.ts';
 import type { FragmentTable } from './fragments.ts';
-import { column, columnF, Hold, LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
+import { Hold, LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
 import { createLinkReader } from './link.ts';
 import { createAddressHash, createNetworkReader } from './network.ts';
 import { createFlowHash, createTransportReader, IpProto, type TransportReader } from './transport.ts';
@@ -57,6 +58,30 @@ export function createDecoder(
   options: DecoderOptions = {},
 ): Decoder {
   const { view } = memory;
+  const {
+    pktOffset,
+    pktCaplen,
+    pktWirelen,
+    pktSec,
+    pktNsec,
+    pktLink,
+    pktL3,
+    pktL4,
+    pktPayload,
+    pktPaylen,
+    pktIplen,
+    pktSrc,
+    pktDst,
+    pktPorts,
+    pktMeta,
+    pktHash,
+    pktCappay,
+    pktSeq,
+    pktAck,
+    pktEthertype,
+    pktGap,
+    pktTs,
+  } = pktColumns(pkt);
   const seed = (options.seed ?? 0) | 0;
   const counters = options.counters ?? createCounters();
   const addressHash = createAddressHash(memory, seed);
@@ -84,35 +109,13 @@ export function createDecoder(
     readNetwork(p, frame + pkt[p + Pkt.CAPLEN], frame + pkt[p + Pkt.WIRELEN]);
   }
 
-  const offsetOf = column(pkt, Pkt.OFFSET);
-  const caplenOf = column(pkt, Pkt.CAPLEN);
-  const wirelenOf = column(pkt, Pkt.WIRELEN);
-  const secOf = column(pkt, Pkt.SEC);
-  const nsecOf = column(pkt, Pkt.NSEC);
-  const linkOf = column(pkt, Pkt.LINK);
-  const l3Of = column(pkt, Pkt.L3);
-  const l4Of = column(pkt, Pkt.L4);
-  const payloadOf = column(pkt, Pkt.PAYLOAD);
-  const paylenOf = column(pkt, Pkt.PAYLEN);
-  const iplenOf = column(pkt, Pkt.IPLEN);
-  const srcOf = column(pkt, Pkt.SRC);
-  const dstOf = column(pkt, Pkt.DST);
-  const portsOf = column(pkt, Pkt.PORTS);
-  const metaOf = column(pkt, Pkt.META);
-  const hashOf = column(pkt, Pkt.HASH);
-  const cappayOf = column(pkt, Pkt.CAPPAY);
-  const seqOf = column(pkt, Pkt.SEQ);
-  const ackOf = column(pkt, Pkt.ACK);
-  const ethertypeOf = column(pkt, Pkt.ETHERTYPE);
-  const gapOf = column(pkt, Pkt.GAP);
-  const tsOf = columnF(pkt, Pkt.TS);
   const hash = createFlowHash(seed);
 
   /** True if the frame was of the plain kind and is done. */
   function fast(p: number): boolean {
-    const length = caplenOf[p];
-    if ((linkOf[p] & 0xffff) !== LinkType.ETHERNET || length < 54) return false;
-    const frame = offsetOf[p];
+    const length = pktCaplen[p];
+    if ((pktLink[p] & 0xffff) !== LinkType.ETHERNET || length < 54) return false;
+    const frame = pktOffset[p];
     const l3 = (frame + 14) | 0;
     const kind = view.getInt32((frame + 12) | 0);
     let bits: number;
@@ -138,7 +141,7 @@ export function createDecoder(
       return false;
     }
     // The frame is not cut before the transport header's end; a datagram longer than the wire is left to the slow path.
-    if (total + 14 > wirelenOf[p]) return false;
+    if (total + 14 > pktWirelen[p]) return false;
     const rest = (l3 + total - l4) | 0;
     let header = 8;
     let seq = 0;
@@ -160,28 +163,28 @@ export function createDecoder(
     // The lesser of what was captured and the length, at least 0; without branches, as cut packets come in no order.
     const lacking = (frame + length - payload - paylen) | 0;
     const captured = (paylen + (lacking & (lacking >> 31))) | 0;
-    l3Of[p] = l3;
-    l4Of[p] = l4;
-    payloadOf[p] = payload;
-    paylenOf[p] = paylen;
-    iplenOf[p] = total;
-    srcOf[p] = src;
-    dstOf[p] = dst;
-    portsOf[p] = ports;
-    metaOf[p] = bits | Meta.L4;
-    hashOf[p] = hash(src, dst, ports, bits);
-    cappayOf[p] = captured & ~(captured >> 31);
-    seqOf[p] = seq;
-    ackOf[p] = ack;
-    ethertypeOf[p] = (frame + 12) | 0;
+    pktL3[p] = l3;
+    pktL4[p] = l4;
+    pktPayload[p] = payload;
+    pktPaylen[p] = paylen;
+    pktIplen[p] = total;
+    pktSrc[p] = src;
+    pktDst[p] = dst;
+    pktPorts[p] = ports;
+    pktMeta[p] = bits | Meta.L4;
+    pktHash[p] = hash(src, dst, ports, bits);
+    pktCappay[p] = captured & ~(captured >> 31);
+    pktSeq[p] = seq;
+    pktAck[p] = ack;
+    pktEthertype[p] = (frame + 12) | 0;
     return true;
   }
 
   const { fragments } = options;
 
   function readTime(p: number): void {
-    tsOf[p >> 1] = (secOf[p] >>> 0) + nsecOf[p] * 1e-9;
-    gapOf[p] = 0;
+    pktTs[p >> 1] = (pktSec[p] >>> 0) + pktNsec[p] * 1e-9;
+    pktGap[p] = 0;
   }
 
   const { index, count, handOff = false } = options.share ?? { index: 0, count: 1 };

@@ -2,6 +2,7 @@
 import { Clock } from '../clock.ts';
 import { Counter, type Counters } from '../stats/counters.ts';
 import type { Core, Subscription } from '../subscription/contract.ts';
+import { pktColumns } from './columns.ts';
 import { Meta, Pkt } from './layout.ts';
 
 /** Looks at rows `from` (0) to `to` - 1, puts those to be tracked into `rows`, and returns how many. */
@@ -9,18 +10,19 @@ export type BurstFilter = (to: number, from?: number) => number;
 
 /** Every frame goes to `sub.onPacket`, if there is one; TCP and UDP packets that the packet filter lets in, to `rows`. */
 export function createBurstFilter(core: Core, sub: Subscription, rows: Int32Array, counters: Counters): BurstFilter {
-  const { pkt, clock } = core;
+  const { clock } = core;
+  const { pktConn, pktDir, pktMeta, pktNsec, pktSec } = pktColumns(core.pkt);
   const { packetFilter, onPacket } = sub;
 
   function frames(from: number, to: number): void {
     if (onPacket === undefined) return;
     for (let p = from << Pkt.SHIFT, end = to << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
-      if (pkt[p + Pkt.META] === Meta.FOREIGN) continue;
-      clock[Clock.SEC] = pkt[p + Pkt.SEC];
-      clock[Clock.NSEC] = pkt[p + Pkt.NSEC];
+      if (pktMeta[p] === Meta.FOREIGN) continue;
+      clock[Clock.SEC] = pktSec[p];
+      clock[Clock.NSEC] = pktNsec[p];
       clock[Clock.ROW] = p;
-      pkt[p + Pkt.DIR] = 0;
-      pkt[p + Pkt.CONN] = 0;
+      pktDir[p] = 0;
+      pktConn[p] = 0;
       onPacket(p);
     }
   }
@@ -30,7 +32,7 @@ export function createBurstFilter(core: Core, sub: Subscription, rows: Int32Arra
     let transport = 0;
     let wanted = 0;
     for (let p = from << Pkt.SHIFT, end = to << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
-      if ((pkt[p + Pkt.META] & Meta.L4) === 0) continue;
+      if ((pktMeta[p] & Meta.L4) === 0) continue;
       transport++;
       if (packetFilter(p)) rows[wanted++] = p;
     }

@@ -157,17 +157,3 @@ export interface PacketMemory {
   /** Bytes of the tracker's slab. */
   readonly slabLength: number;
 }
-
-/**
- * Word `word` of every row of `rows`, whose rows are `stride` words long: element `p` is `rows[p + word]`. Hot code reads
- * rows through such columns: they are all of one length, so that the engine checks `p` once for all words of a row, and
- * adds nothing. The last `stride - 1` words of `rows` cannot be reached as `p`; a row never starts there.
- */
-export function column(rows: Int32Array, word: number, stride: number = Pkt.STRIDE): Int32Array {
-  return new Int32Array(rows.buffer, rows.byteOffset + word * 4, rows.length - stride + 1);
-}
-
-/** As {@link column}, for float64 words: element `p >> 1` is the number at the even word `word` of row `p`. */
-export function columnF(rows: Int32Array, word: number, stride: number = Pkt.STRIDE): Float64Array {
-  return new Float64Array(rows.buffer, rows.byteOffset + word * 4, (rows.length - stride + 2) >> 1);
-}

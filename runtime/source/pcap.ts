@@ -3,7 +3,8 @@
  * with 24-byte record headers that patched kernels of the 1990s wrote. Hot: `walk` runs for every packet.
  */
 import { InputError } from '../errors.ts';
-import { column, LinkType, Pkt } from '../packet/layout.ts';
+import { pktColumns } from '../packet/columns.ts';
+import { LinkType, Pkt } from '../packet/layout.ts';
 import type { CaptureSource } from './capture.ts';
 import { END_OF_INPUT } from './contract.ts';
 import type { ReadWindow } from './read-window.ts';
@@ -62,14 +63,7 @@ export function pcapSource(window: ReadWindow): CaptureSource {
 
   /** Fills rows with the whole, sane records at hand; stops at the first that is not. */
   function createWalk(pkt: Int32Array): (max: number) => number {
-    const offsetOf = column(pkt, Pkt.OFFSET);
-    const caplenOf = column(pkt, Pkt.CAPLEN);
-    const wirelenOf = column(pkt, Pkt.WIRELEN);
-    const secOf = column(pkt, Pkt.SEC);
-    const nsecOf = column(pkt, Pkt.NSEC);
-    const linkOf = column(pkt, Pkt.LINK);
-    const rssOf = column(pkt, Pkt.RSS);
-    const holdOf = column(pkt, Pkt.HOLD);
+    const { pktOffset, pktCaplen, pktWirelen, pktSec, pktNsec, pktLink, pktRss, pktHold } = pktColumns(pkt);
 
     return function walk(max) {
       const end = window.end | 0;
@@ -93,14 +87,14 @@ export function pcapSource(window: ReadWindow): CaptureSource {
           sec = (sec + Math.floor((fraction >>> 0) / unitsPerSecond)) | 0;
           fraction = (fraction >>> 0) % unitsPerSecond;
         }
-        offsetOf[p] = (pos + headerBytes) | 0;
-        caplenOf[p] = caplen;
-        wirelenOf[p] = wirelen;
-        secOf[p] = sec;
-        nsecOf[p] = Math.imul(fraction, unit);
-        linkOf[p] = link;
-        rssOf[p] = 0;
-        holdOf[p] = 0;
+        pktOffset[p] = (pos + headerBytes) | 0;
+        pktCaplen[p] = caplen;
+        pktWirelen[p] = wirelen;
+        pktSec[p] = sec;
+        pktNsec[p] = Math.imul(fraction, unit);
+        pktLink[p] = link;
+        pktRss[p] = 0;
+        pktHold[p] = 0;
         pos = (pos + headerBytes + caplen) | 0;
         bytes += wirelen;
       }

@@ -17,7 +17,7 @@ function setup(max: number, resolution: number, horizon: number) {
   const ticks = (id: number) => Math.ceil((timeout[id] ?? 0) / resolution);
   const wheel = createTimerWheel(
     rec,
-    recF,
+    STRIDE,
     (c) => {
       const id = c / STRIDE;
       if (now > recF[(c + Rec.LAST) >> 1] + timeout[id]) {
