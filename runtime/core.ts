@@ -1,8 +1,10 @@
 /** One worker's core: the memory that its generated module, its tracker and its decoder share. */
 import { Clock } from './clock.ts';
 import { L4Pdu } from './conntrack/l4-pdu.ts';
+import { recColumns } from './conntrack/layout.ts';
 import type { EngineCore } from './conntrack/tracker.ts';
 import { FiveTuple } from './datatypes/five-tuple.ts';
+import { column, columnF, pktColumns } from './packet/columns.ts';
 import { Burst, type PacketMemory, Pkt } from './packet/layout.ts';
 import { type Counters, createCounters } from './stats/counters.ts';
 import type { Core, Plan } from './subscription/contract.ts';
@@ -42,6 +44,8 @@ export function createCore(options: CoreOptions): EngineCore {
   const records = new ArrayBuffer(ALIGN + words * 4);
   const rec = new Int32Array(records, ALIGN, words);
   const recF = new Float64Array(records, ALIGN, words / 2);
+  const rare = new Int32Array(words);
+  const stride = plan.recordWords;
   const addr6 = new Int32Array((maxConnections + 1) * 8);
   return {
     id,
@@ -50,6 +54,13 @@ export function createCore(options: CoreOptions): EngineCore {
     pktF,
     rec,
     recF,
+    row: pktColumns(pkt),
+    record: recColumns(rec, stride),
+    rare,
+    column: (word) => column(rec, word, stride),
+    columnF: (word) => columnF(rec, word, stride),
+    rareColumn: (word) => column(rare, word, stride),
+    rareColumnF: (word) => columnF(rare, word, stride),
     clock: options.clock ?? new Int32Array(Clock.WORDS),
     maxConnections,
     pdu: new L4Pdu({ memory, pkt, pktF, recF }),

@@ -56,6 +56,7 @@ export {
   type i32,
   type Level,
   on,
+  rare,
   type u8,
   type u16,
   type u32,

@@ -93,7 +93,7 @@ export function createClassReader(context: ClassContext): ClassReader {
       return { ...base, kind: 'object', params, ...notColumns };
     }
     // Whether its methods can be compiled decides the kind.
-    const compiled = compileColumns(columns, { base: 0, claim: (name) => name });
+    const compiled = compileColumns(columns, { base: 0, rareBase: 0, claim: (name) => name });
     if ('reason' in compiled) return { ...base, kind: 'object', params, notColumns: compiled };
     const info: DataTypeInfo = { ...base, kind: 'columns', columns: columns.fields, followers: columns.followers };
     columnClasses.set(info, columns);

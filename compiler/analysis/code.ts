@@ -32,7 +32,8 @@ export interface Code {
 
 /** A column as the code names it. */
 export interface NamedColumn extends ColumnField {
-  readonly constant: string;
+  /** Name of the array. */
+  readonly local: string;
 }
 
 /** What the code of one method may refer to. */
@@ -42,8 +43,8 @@ export interface Surroundings {
   readonly columns: ReadonlyMap<string, NamedColumn>;
   /** Names that locals must not hide. */
   readonly reserved: ReadonlySet<string>;
-  /** Notes that the code names a word (`PKT_DIR`, a column's constant). */
-  use(word: string): void;
+  /** Notes that the code names a column (`pktDir`, or one of the class). */
+  use(column: string): void;
   /** A call of another method of the class, or a getter; compiles it too. */
   call(node: ts.Node, name: string, args: readonly (Code | 'pdu')[], getter: boolean): Code;
 }

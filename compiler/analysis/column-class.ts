@@ -46,7 +46,7 @@ export function columnClass(
       }
       const field = ts.isIdentifier(member.name) ? columnField(modules, module, member, member.name.text) : undefined;
       if (field === undefined) return { reason: `the field \`${member.name.getText()}\` is not numeric` };
-      fields.push(field);
+      fields.push(isRare(modules, module, member) && field.initial === 0 ? { ...field, rare: true } : field);
     } else if (ts.isMethodDeclaration(member) && ts.isIdentifier(member.name)) {
       methods.set(member.name.text, member);
     } else if (ts.isGetAccessorDeclaration(member) && ts.isIdentifier(member.name)) {
@@ -101,6 +101,15 @@ function columnField(
   const type = scalarType(modules, module, member.type, typeof initial);
   if (type === undefined || (type === 'bool') !== (typeof initial === 'boolean')) return undefined;
   return { name, type, length: 1, array: false, initial: Number(initial) };
+}
+
+/** Whether the field is marked `@rare`. */
+function isRare(modules: Modules, module: Module, member: ts.PropertyDeclaration): boolean {
+  return (ts.getDecorators(member) ?? []).some(({ expression }) => {
+    if (!ts.isIdentifier(expression)) return false;
+    const resolved = modules.resolve(module, expression.text);
+    return resolved?.module.builtIn === true && resolved.name === 'rare';
+  });
 }
 
 /** The width that an annotation names; a plain `number` is a double. */

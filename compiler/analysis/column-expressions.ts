@@ -13,7 +13,7 @@ import {
 } from './code.ts';
 import { constantValue } from './constants.ts';
 import { combine, exactly, INT32, type Interval, join, UINT32, within } from './interval.ts';
-import { PDU_MEMBERS } from './pdu-members.ts';
+import { PDU_MEMBERS, TOUCH_RARE } from './pdu-members.ts';
 
 export interface Expressions {
   /** An expression whose value is used. */
@@ -24,7 +24,14 @@ export interface Expressions {
 
 type Target =
   | { readonly local: Local }
-  | { readonly column: NamedColumn; readonly element: string; readonly index: ts.Expression | undefined };
+  | {
+      readonly column: NamedColumn;
+      /** The element as it is read, */
+      readonly element: string;
+      /** and as it is written. */
+      readonly place: string;
+      readonly index: ts.Expression | undefined;
+    };
 
 export function createExpressions(around: Surroundings, lookUp: (name: string) => Local | undefined): Expressions {
   const { modules, module } = around;
@@ -100,7 +107,7 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
   function pduMember(node: ts.Node, property: string): Code {
     const known = PDU_MEMBERS.get(property);
     if (known === undefined) throw new Refusal(node, `\`${property}\` of a packet is not compiled`);
-    for (const [word] of known.code.matchAll(/\b(?:PKT|REC)_\w+/g)) around.use(word);
+    for (const [word] of known.code.matchAll(/\b(?:pkt|rec)[A-Z]\w*/g)) around.use(word);
     return {
       text: known.code,
       form: known.tight === true ? 'primary' : 'new',
@@ -124,27 +131,30 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
     }
     if (ts.isElementAccessExpression(node) && node.questionDotToken === undefined) {
       const column = columnOf(node.expression);
-      if (column?.array === true) return { column, element: indexed(column, node), index: node.argumentExpression };
+      if (column?.array === true) return elementOf(column, node.argumentExpression);
     }
     const column = columnOf(node);
     if (column === undefined) throw new Refusal(node, `\`${shorten(node)}\` is not a column`);
     if (column.array) throw new Refusal(node, `\`${shorten(node)}\` can only be indexed`);
-    around.use(column.constant);
-    const element = column.type === 'f64' ? `recF[(c + ${column.constant}) >> 1]` : `rec[c + ${column.constant}]`;
-    return { column, element, index: undefined };
+    return elementOf(column, undefined);
   }
 
-  function indexed(column: NamedColumn, node: ts.ElementAccessExpression): string {
-    const index = expression(node.argumentExpression);
-    if (!within(index.interval, { low: 0, high: column.length - 1 })) {
-      const why = `\`${shorten(node.argumentExpression)}\` may lie outside 0..${column.length - 1}`;
-      throw new Refusal(node.argumentExpression, why);
+  /** The element of a column at an index, which must lie inside; without one the only element. */
+  function elementOf(column: NamedColumn, index: ts.Expression | undefined): Target {
+    let plus = '';
+    if (index !== undefined) {
+      const code = expression(index);
+      if (!within(code.interval, { low: 0, high: column.length - 1 })) {
+        throw new Refusal(index, `\`${shorten(index)}\` may lie outside 0..${column.length - 1}`);
+      }
+      if (code.text !== '0') plus = ` + ${newOperand(code)}`;
     }
-    around.use(column.constant);
-    const plus = index.text === '0' ? '' : ` + ${newOperand(index)}`;
-    if (column.type !== 'f64') return `rec[c + ${column.constant}${plus}]`;
-    const first = `(c + ${column.constant}) >> 1`;
-    return plus === '' ? `recF[${first}]` : `recF[(${first})${plus}]`;
+    around.use(column.local);
+    const at = (c: string): string => {
+      if (column.type !== 'f64') return `${column.local}[${c}${plus}]`;
+      return plus === '' ? `${column.local}[${c} >> 1]` : `${column.local}[(${c} >> 1)${plus}]`;
+    };
+    return { column, element: at('c'), place: column.rare === true ? at(`${TOUCH_RARE}(c)`) : at('c'), index };
   }
 
   function readTarget(from: Target): Code {
@@ -187,17 +197,17 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
       assignable(to, node);
       return { text: around(to.local.name), form: 'source', kind: 'number' };
     }
-    const { column, element } = to;
+    const { column, element, place } = to;
     switch (column.type) {
       case 'f64':
       case 'i32':
-        return { text: around(element), form: 'source', kind: 'number' };
+        return { text: around(place), form: 'source', kind: 'number' };
       case 'u32': {
-        if (!used) return { text: around(element), form: 'source', kind: 'int' };
-        if (!before) return { text: `${around(element)} >>> 0`, form: 'new', kind: 'int', interval: UINT32 };
+        if (!used) return { text: around(place), form: 'source', kind: 'int' };
+        if (!before) return { text: `${around(place)} >>> 0`, form: 'new', kind: 'int', interval: UINT32 };
         // The value is that before it is cut to 32 bits.
         pure(to, node);
-        return { text: `${element} = (${element} >>> 0) ${sign[0]} 1`, form: 'assign', kind: 'int' };
+        return { text: `${place} = (${element} >>> 0) ${sign[0]} 1`, form: 'assign', kind: 'int' };
       }
       case 'bool':
         throw new Refusal(node, 'a flag cannot be counted');
@@ -205,7 +215,7 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
         if (used) throw new Refusal(node, `the value of \`${shorten(node)}\` is not compiled`);
         pure(to, node);
         const mask = `0x${MASKS[column.type].toString(16)}`;
-        return { text: `${element} = (${element} ${sign[0]} 1) & ${mask}`, form: 'assign', kind: 'int' };
+        return { text: `${place} = (${element} ${sign[0]} 1) & ${mask}`, form: 'assign', kind: 'int' };
       }
     }
   }
@@ -253,21 +263,21 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
       return { text: `${to.local.name} ${sign} ${value.text}`, form: 'source', kind: value.kind };
     }
     return sign === '='
-      ? store(node, to.column, to.element, value, used)
+      ? store(node, to.column, to.place, value, used)
       : compound(node, to, sign.slice(0, -1), value, used);
   }
 
-  function store(node: ts.Node, { type }: NamedColumn, element: string, value: Code, used: boolean): Code {
+  function store(node: ts.Node, { type }: NamedColumn, place: string, value: Code, used: boolean): Code {
     if (type === 'f64' || type === 'i32' || type === 'u32') {
       const text = type === 'f64' || used ? value.text : (value.raw ?? value.text);
-      return { text: `${element} = ${text}`, form: 'source', kind: value.kind, interval: value.interval };
+      return { text: `${place} = ${text}`, form: 'source', kind: value.kind, interval: value.interval };
     }
     if (used) throw new Refusal(node, `the value of \`${shorten(node)}\` is not compiled`);
     if (type === 'bool') {
       const flag = value.text === 'true' ? '1' : value.text === 'false' ? '0' : `${newOperand(value)} ? 1 : 0`;
-      return { text: `${element} = ${flag}`, form: 'source', kind: 'int' };
+      return { text: `${place} = ${flag}`, form: 'source', kind: 'int' };
     }
-    return { text: `${element} = ${masked(value, MASKS[type])}`, form: 'source', kind: 'int' };
+    return { text: `${place} = ${masked(value, MASKS[type])}`, form: 'source', kind: 'int' };
   }
 
   /** `OP=` */
@@ -285,7 +295,7 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
       ? !operator.startsWith('>>')
       : '+-'.includes(operator) && value.interval !== undefined;
     if (type === 'f64' || type === 'i32' || (type === 'u32' && modular && !used)) {
-      return { text: `${to.element} ${operator}= ${value.text}`, form: 'source', kind: 'number' };
+      return { text: `${to.place} ${operator}= ${value.text}`, form: 'source', kind: 'number' };
     }
     if (used && type !== 'u32') throw new Refusal(node, `the value of \`${shorten(node)}\` is not compiled`);
     pure(to, node);
@@ -298,7 +308,7 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
       interval: combine(operator, before.interval, value.interval),
     };
     const stored = type === 'u32' ? text : masked(after, MASKS[type]);
-    return { text: `${to.element} = ${stored}`, form: 'source', kind: 'number' };
+    return { text: `${to.place} = ${stored}`, form: 'source', kind: 'number' };
   }
 
   function call(node: ts.CallExpression): Code {

@@ -10,13 +10,15 @@ import { compileBody, localName } from './column-code.ts';
 import type { ColumnField, Level } from './info.ts';
 import { type Interval, join } from './interval.ts';
 import { hasModifier, spanOf } from './modules.ts';
-import { WORDS } from './pdu-members.ts';
+import { ROW_COLUMNS, TOUCH_RARE } from './pdu-members.ts';
 
 /** A field with its place. */
 export interface ColumnLayout extends ColumnField {
   /** Name of the file-local constant that stands for `word`. */
   readonly constant: string;
-  /** First word, counted from the record's first; even for f64, whose elements take two words each. */
+  /** Name of the array through which code reads it. */
+  readonly local: string;
+  /** First word, counted from the record's first, of the record or beside it (`rare`); even for f64, whose elements take two words each. */
   readonly word: number;
 }
 
@@ -39,14 +41,15 @@ export interface ColumnUpdate {
 export interface CompiledColumns {
   readonly typeName: string;
   readonly columns: readonly ColumnLayout[];
-  /** First word after the columns. */
+  /** First words after the columns, of the record and beside it. */
   readonly end: number;
-  /** Statements that set the initial values, over `rec`, `recF` and `c`. */
+  readonly rareEnd: number;
+  /** Statements that set the initial values, over `c`. What lies beside the record is 0 already. */
   readonly open: readonly string[];
   readonly updates: readonly ColumnUpdate[];
   readonly functions: readonly ColumnFunction[];
-  /** Constants that `open` and `functions` name, columns excepted: words of packet rows and records. */
-  readonly words: readonly { readonly name: string; readonly value: number }[];
+  /** Columns of packet rows and records that `functions` name. */
+  readonly reads: readonly string[];
   /** Fields that are other data types, which the columnView points at the same connection. */
   readonly followers: readonly { readonly name: string; readonly type: string }[];
 }
@@ -58,49 +61,57 @@ export interface ColumnsRefused {
 }
 
 export interface ColumnOptions {
-  /** First word free in the record. */
+  /** First words free in the record, and beside it. */
   readonly base: number;
+  readonly rareBase: number;
   /** Gives a file-local name that is still free, like the wanted one. */
   claim(wanted: string): string;
 }
 
 /** Names that generated functions have as parameters or close over. */
-const CLOSED_OVER = ['c', 'p', 'rec', 'recF', 'pkt', 'pktF', 'core', 'handlers', 'Math', 'Number', 'Boolean'];
+const CLOSED_OVER = ['c', 'p', 'core', 'handlers', 'Math', 'Number', 'Boolean', TOUCH_RARE];
 
 export function compileColumns(source: ColumnClass, options: ColumnOptions): CompiledColumns | ColumnsRefused {
-  const { columns, end } = layOut(source, options);
+  const { columns, end, rareEnd } = layOut(source, options);
   try {
-    const { updates, functions, words } = compileMethods(source, columns, options);
+    const { updates, functions, reads } = compileMethods(source, columns, options);
     const { name: typeName, followers } = source;
-    return { typeName, columns, end, open: columns.flatMap(initialise), updates, functions, words, followers };
+    const open = columns.flatMap(initialise);
+    return { typeName, columns, end, rareEnd, open, updates, functions, reads, followers };
   } catch (error) {
     if (error instanceof Refusal) return { reason: error.reason, span: spanOf(error.node) };
     throw error;
   }
 }
 
-function layOut(source: ColumnClass, { base, claim }: ColumnOptions): { columns: ColumnLayout[]; end: number } {
-  let word = base;
+function layOut(
+  source: ColumnClass,
+  { base, rareBase, claim }: ColumnOptions,
+): { columns: ColumnLayout[]; end: number; rareEnd: number } {
+  const next = { near: base, rare: rareBase };
+  const prefix = source.name.charAt(0).toLowerCase() + source.name.slice(1);
   const columns = source.fields.map((field): ColumnLayout => {
-    if (field.type === 'f64' && word % 2 !== 0) word++;
-    const at = word;
-    word += field.length * (field.type === 'f64' ? 2 : 1);
-    const wanted = `${constantCase(source.name)}_${constantCase(field.name)}`;
-    return { ...field, constant: claim(Object.hasOwn(WORDS, wanted) ? `${wanted}_` : wanted), word: at };
+    const where = field.rare === true ? 'rare' : 'near';
+    if (field.type === 'f64' && next[where] % 2 !== 0) next[where]++;
+    const word = next[where];
+    next[where] += field.length * (field.type === 'f64' ? 2 : 1);
+    const constant = claim(`${constantCase(source.name)}_${constantCase(field.name)}`);
+    return { ...field, constant, local: claim(prefix + pascalCase(field.name)), word };
   });
-  return { columns, end: word };
+  return { columns, end: next.near, rareEnd: next.rare };
 }
 
 function initialise(column: ColumnLayout): string[] {
-  const { type, constant, length } = column;
+  const { type, local, length } = column;
+  if (column.rare === true) return [];
   const wrapped = type === 'u8' ? column.initial & 0xff : type === 'u16' ? column.initial & 0xffff : column.initial;
   const value = Object.is(wrapped, -0) ? '-0' : String(wrapped);
   const at = (i: number): string => {
-    if (type !== 'f64') return i === 0 ? `rec[c + ${constant}]` : `rec[c + ${constant} + ${i}]`;
-    return i === 0 ? `recF[(c + ${constant}) >> 1]` : `recF[((c + ${constant}) >> 1) + ${i}]`;
+    if (type !== 'f64') return i === 0 ? `${local}[c]` : `${local}[c + ${i}]`;
+    return i === 0 ? `${local}[c >> 1]` : `${local}[(c >> 1) + ${i}]`;
   };
   if (length <= 4) return Array.from({ length }, (_, i) => `${at(i)} = ${value}`);
-  const body = type === 'f64' ? `recF[((c + ${constant}) >> 1) + i]` : `rec[c + ${constant} + i]`;
+  const body = type === 'f64' ? `${local}[(c >> 1) + i]` : `${local}[c + i]`;
   return [`for (let i = 0; i < ${length}; i++) ${body} = ${value}`];
 }
 
@@ -126,7 +137,7 @@ function compileMethods(
   source: ColumnClass,
   columns: readonly ColumnLayout[],
   { claim }: ColumnOptions,
-): Pick<CompiledColumns, 'updates' | 'functions' | 'words'> {
+): Pick<CompiledColumns, 'updates' | 'functions' | 'reads'> {
   const prefix = source.name.charAt(0).toLowerCase() + source.name.slice(1);
   const calls = source.updates.map((update) => claim(prefix + pascalCase(update.name)));
   const helpers = new Map<string, Helper>();
@@ -140,9 +151,9 @@ function compileMethods(
 
   function compilePass(round: number): {
     widened: boolean;
-    result: Pick<CompiledColumns, 'updates' | 'functions' | 'words'>;
+    result: Pick<CompiledColumns, 'updates' | 'functions' | 'reads'>;
   } {
-    const words = new Set<string>();
+    const reads = new Set<string>();
     const functions = new Map<string, ColumnFunction & Uses>();
     const open: string[] = [];
     let widened = false;
@@ -156,7 +167,7 @@ function compileMethods(
     const result = {
       updates,
       functions: [...functions.values()].map(({ name, lines }) => ({ name, lines })),
-      words: [...words].sort().map((name) => ({ name, value: WORDS[name] })),
+      reads: [...reads].sort(),
     };
     return { widened, result };
 
@@ -176,15 +187,15 @@ function compileMethods(
         columns: byName,
         reserved: new Set([
           ...CLOSED_OVER,
-          ...Object.keys(WORDS),
-          ...columns.map((column) => column.constant),
+          ...ROW_COLUMNS,
+          ...columns.map((column) => column.local),
           ...calls,
           ...[...helpers.values()].map((one) => one.function),
         ]),
-        use(word) {
-          const isWord = Object.hasOwn(WORDS, word);
-          if (isWord) words.add(word);
-          if (isWord && word.startsWith('PKT_')) usesPacket = true;
+        use(column) {
+          const ofRow = (ROW_COLUMNS as readonly string[]).includes(column);
+          if (ofRow) reads.add(column);
+          if (ofRow && column.startsWith('pkt')) usesPacket = true;
           else usesRecord = true;
         },
         call(node, member, args, getter) {

@@ -63,6 +63,8 @@ export interface ColumnField {
   readonly array: boolean;
   /** Initial value of each element. */
   readonly initial: number;
+  /** Marked `@rare`: lies beside the records. */
+  readonly rare?: boolean;
 }
 
 /** A method marked `@on(level, …)`. */

@@ -23,8 +23,8 @@ export interface PlacedType {
 export interface Layout {
   /** Words of a record, a multiple of 16. */
   readonly recordWords: number;
-  /** Constants of the words of live bits, the tracker's own first. */
-  readonly liveWords: readonly { readonly name: string; readonly word: number }[];
+  /** Columns of live bits, the tracker's own first: the array, and for others its word and the constant of that. */
+  readonly liveWords: readonly { readonly local: string; readonly name: string; readonly word: number }[];
   readonly types: readonly PlacedType[];
 }
 
@@ -32,17 +32,22 @@ const LINE_WORDS = 16;
 
 export function layOut(plan: ProgramPlan, extraLiveWords: number, scope: Scope, compile: ColumnCompiler): Layout {
   let next: number = Rec.PLAN;
-  const liveWords = [{ name: scope.number('REC_LIVE'), word: Rec.LIVE as number }];
-  for (let i = 1; i <= extraLiveWords; i++) liveWords.push({ name: scope.names.take(`REC_LIVE_${i}`), word: next++ });
+  let rareNext = 0;
+  const liveWords = [{ local: scope.column('recLive') as string, name: '', word: Rec.LIVE as number }];
+  for (let i = 1; i <= extraLiveWords; i++) {
+    const name = scope.names.take(`REC_LIVE_${i}`);
+    liveWords.push({ local: scope.names.take(`recLive${i}`), name, word: next++ });
+  }
   const types = plan.data.map((data): PlacedType => {
     const { type } = data;
     const local = scope.names.take(localName(type));
     if (type.kind === 'object') return { data, type, compiled: undefined, local };
-    const compiled = compile(type, { base: next, claim: (wanted) => scope.names.take(wanted) });
+    const compiled = compile(type, { base: next, rareBase: rareNext, claim: (wanted) => scope.names.take(wanted) });
     next = compiled.end;
+    rareNext = compiled.rareEnd;
     return { data, type, compiled, local };
   });
-  return { recordWords: Math.ceil(next / LINE_WORDS) * LINE_WORDS, liveWords, types };
+  return { recordWords: Math.ceil(Math.max(next, rareNext) / LINE_WORDS) * LINE_WORDS, liveWords, types };
 }
 
 /** `ConnRecord` -> `connRecord`; the array of instances of an object type is `notesOf`. */

@@ -78,12 +78,13 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
   const returned = `{ ${result.join(', ')} }`;
   if (context.probe !== undefined) scope.value(RUNTIME, 'createInstruments');
   const handlers = [...handlerLines(context), ...familyLines(context)];
-  const kept = [...keptLines(context), ...dataLines(context), ...instanceLines(context)];
+  const more = layout.liveWords.slice(1).map(({ local, name }) => `const ${local} = core.column(${name})`);
+  const kept = [...more, ...keptLines(context), ...dataLines(context), ...instanceLines(context)];
   const columns = [
     ...layout.liveWords.slice(1).map(({ name, word }) => ({ name, value: `${word}`, comment: 'more live bits' })),
     ...layout.types.flatMap(({ type, compiled }) =>
-      (compiled?.columns ?? []).map(({ name, type: width, array, length, word, constant }) => {
-        const size = array ? `${width}[${length}]` : width;
+      (compiled?.columns ?? []).map(({ name, type: width, array, length, word, constant, rare }) => {
+        const size = `${array ? `${width}[${length}]` : width}${rare === true ? ', beside the record' : ''}`;
         return { name: constant, value: `${word}`, comment: commentText(`${type.name}.${name}: ${size}`) };
       }),
     ),
@@ -96,7 +97,7 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
     handlers: handlerViews(context),
     constants: [
       {
-        title: `Words of packet rows and of records, bits in them, actions (runtime ABI ${ABI_VERSION}).`,
+        title: `Bits of packets and of records, actions (runtime ABI ${ABI_VERSION}).`,
         lines: numbers,
       },
       {

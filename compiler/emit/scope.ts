@@ -1,36 +1,21 @@
 /** What a generated module uses: whatever is asked for here appears at its top, and nothing else. */
-import { Action, ConnMeta, Rec } from '../../runtime/conntrack/layout.ts';
-import { LinkType, Meta, Pkt } from '../../runtime/packet/layout.ts';
-import { WORDS } from '../analysis/pdu-members.ts';
-import { commentText, Names } from './text.ts';
+import { Action, ConnMeta } from '../../runtime/conntrack/layout.ts';
+import { LinkType, Meta } from '../../runtime/packet/layout.ts';
+import { TOUCH_RARE } from '../analysis/pdu-members.ts';
+import { commentText, Names, wrapList } from './text.ts';
 
 export const RUNTIME = 'iris-ts/runtime';
 
-/** Numbers that generated code names: words of the layouts and bits in them. */
+/** Numbers that generated code names: bits of the layouts' words. */
 const NUMBERS = {
-  PKT_OFFSET: Pkt.OFFSET,
-  PKT_LINK: Pkt.LINK,
-  PKT_L3: Pkt.L3,
-  PKT_L4: Pkt.L4,
-  PKT_SRC: Pkt.SRC,
-  PKT_DST: Pkt.DST,
-  PKT_PORTS: Pkt.PORTS,
-  PKT_META: Pkt.META,
-  PKT_ETHERTYPE: Pkt.ETHERTYPE,
-  PKT_DIR: Pkt.DIR,
   META_IPV6: Meta.IPV6,
   META_IP: Meta.IP,
   META_L4: Meta.L4,
   META_VLAN: Meta.VLAN,
   LINK_ETHERNET: LinkType.ETHERNET,
-  REC_SRC: Rec.SRC,
-  REC_DST: Rec.DST,
-  REC_PORTS: Rec.PORTS,
-  REC_META: Rec.META,
-  REC_ACTIONS: Rec.ACTIONS,
-  REC_LIVE: Rec.LIVE,
   CONN_IPV6: ConnMeta.IPV6,
   CONN_L7_KNOWN: ConnMeta.L7_KNOWN,
+  CONN_RARE: ConnMeta.RARE,
   UPDATE: Action.UPDATE,
   STREAM: Action.STREAM,
   PARSE: Action.PARSE,
@@ -46,11 +31,38 @@ const HEX: ReadonlySet<string> = new Set([
   'META_VLAN',
   'CONN_IPV6',
   'CONN_L7_KNOWN',
+  'CONN_RARE',
 ]);
 
 /** Members of the core that generated code takes out of it, in the order in which they are written. */
-const CORE_MEMBERS = ['pkt', 'pktF', 'rec', 'recF', 'addr6', 'pdu', 'fiveTuple'] as const;
+const CORE_MEMBERS = ['recF', 'rare', 'addr6', 'pdu', 'fiveTuple'] as const;
 export type CoreMember = (typeof CORE_MEMBERS)[number];
+
+/** Columns of packet rows and of records that generated code reads, in the order in which they are written. */
+const COLUMNS = {
+  row: [
+    'pktOffset',
+    'pktWirelen',
+    'pktLink',
+    'pktL3',
+    'pktL4',
+    'pktPaylen',
+    'pktIplen',
+    'pktSrc',
+    'pktDst',
+    'pktPorts',
+    'pktMeta',
+    'pktCappay',
+    'pktSeq',
+    'pktAck',
+    'pktEthertype',
+    'pktTs',
+    'pktDir',
+    'pktGap',
+  ],
+  record: ['recSrc', 'recDst', 'recPorts', 'recMeta', 'recActions', 'recLast', 'recLive'],
+} as const;
+export type ColumnName = (typeof COLUMNS)['row' | 'record'][number];
 
 export interface ImportView {
   readonly module: string;
@@ -72,12 +84,20 @@ export class Scope {
   readonly #imports = new Map<string, Map<string, { alias: string; value: boolean }>>();
   readonly #numbers = new Map<string, string>();
   readonly #members = new Set<CoreMember>();
+  readonly #columns = new Set<string>();
   readonly #helpers = new Map<string, { name: string; view: HelperView; inCreate: boolean }>();
   #view = false;
 
   /** `reserved`: names that the templates themselves use. */
   constructor(reserved: readonly string[]) {
-    this.names = new Names([...reserved, ...Object.keys(NUMBERS), ...Object.keys(WORDS), ...CORE_MEMBERS]);
+    this.names = new Names([
+      ...reserved,
+      ...Object.keys(NUMBERS),
+      ...CORE_MEMBERS,
+      ...COLUMNS.row,
+      ...COLUMNS.record,
+      TOUCH_RARE,
+    ]);
   }
 
   /** A class or function of another module; returns its local name. */
@@ -110,9 +130,15 @@ export class Scope {
     return name;
   }
 
-  /** A number of the layouts that the analysis names. */
-  word(name: string, value: number): void {
-    this.#numbers.set(name, `${value}`);
+  /** A column of packet rows or of records: the array whose element `p` or `c` it is. */
+  column(name: ColumnName): string {
+    this.#columns.add(name);
+    return name;
+  }
+
+  /** The same, of a name that the analysis gives. */
+  columnNamed(name: string): void {
+    this.#columns.add(name);
   }
 
   member(name: CoreMember): string {
@@ -150,7 +176,7 @@ export class Scope {
   }
 
   numbers(): readonly { readonly name: string; readonly value: string }[] {
-    const order = ['PKT', 'META', 'LINK', 'REC', 'CONN'];
+    const order = ['META', 'LINK', 'CONN'];
     const rank = (name: string): number => order.indexOf(name.split('_')[0] ?? '') & 7;
     return [...this.#numbers]
       .sort(([a, x], [b, y]) => rank(a) - rank(b) || Number(x) - Number(y) || (a < b ? -1 : 1))
@@ -161,6 +187,10 @@ export class Scope {
   coreLines(): readonly string[] {
     const members = CORE_MEMBERS.filter((m) => this.#members.has(m));
     const lines = members.length === 0 ? [] : [`const { ${members.join(', ')} } = core`];
+    for (const home of ['row', 'record'] as const) {
+      const columns = COLUMNS[home].filter((name) => this.#columns.has(name));
+      if (columns.length > 0) lines.push(...wrapList('const { ', columns, ` } = core.${home}`));
+    }
     if (this.#view) lines.push('const { view } = core.memory');
     return lines;
   }

@@ -10,7 +10,7 @@ import { fieldKey, type Literal, testKey } from '../plan/atom.ts';
 import { mergeRanges, type Range, type Ranges } from '../plan/ranges.ts';
 import { ipv6Test } from './ipv6.ts';
 import { inTable, rangeTable } from './range-tables.ts';
-import { type NumberName, RUNTIME, type Scope } from './scope.ts';
+import { type ColumnName, RUNTIME, type Scope } from './scope.ts';
 import { camelCase, constantCase, stringLiteral } from './text.ts';
 
 /**
@@ -48,11 +48,17 @@ export class Locals {
     if (this.#lines.has(name)) return name;
     const { scope, place } = this;
     const record = place === 'first';
-    const base = record ? `${scope.member('rec')}[c + ` : `${scope.member('pkt')}[p + `;
     if (name === 'proto') this.#lines.set(name, `const proto = ${this.use('meta')} & 0xff`);
     else if (name === 'meta') {
-      this.#lines.set(name, `const meta = ${base}${scope.number(record ? 'REC_META' : 'PKT_META')}]`);
-    } else this.#lines.set(name, `const ports = ${base}${scope.number(record ? 'REC_PORTS' : 'PKT_PORTS')}]`);
+      this.#lines.set(
+        name,
+        `const meta = ${record ? `${scope.column('recMeta')}[c]` : `${scope.column('pktMeta')}[p]`}`,
+      );
+    } else
+      this.#lines.set(
+        name,
+        `const ports = ${record ? `${scope.column('recPorts')}[c]` : `${scope.column('pktPorts')}[p]`}`,
+      );
     return name;
   }
 
@@ -92,13 +98,13 @@ function accessGuards(field: FieldDef, locals: Locals): readonly Condition[] {
   const { access } = field;
   const { scope } = locals;
   if (access.kind !== 'header') return [];
-  const row = (name: NumberName): string => `${scope.member('pkt')}[p + ${scope.number(name)}]`;
+  const row = (name: ColumnName): string => `${scope.column(name)}[p]`;
   if (access.needs === 'vlan') {
-    const bits = `(${row('PKT_META')} & ${scope.number('META_VLAN')})`;
+    const bits = `(${row('pktMeta')} & ${scope.number('META_VLAN')})`;
     return [{ code: `${bits} !== 0`, negated: `${bits} === 0` }];
   }
   if (access.from !== 'ethertype') return [];
-  const at = row('PKT_ETHERTYPE');
+  const at = row('pktEthertype');
   return [{ code: `${at} !== 0`, negated: `${at} === 0` }];
 }
 
@@ -111,7 +117,7 @@ function protocolCondition(protocol: ProtocolDef, locals: Locals): Condition {
   const { scope, place } = locals;
   if (protocol.layer === 'application') return equals('session.proto', protocolNumber(protocol, scope));
   if (protocol.layer === 'link') {
-    return equals(`(${scope.member('pkt')}[p + ${scope.number('PKT_LINK')}] & 0xffff)`, scope.number('LINK_ETHERNET'));
+    return equals(`(${scope.column('pktLink')}[p] & 0xffff)`, scope.number('LINK_ETHERNET'));
   }
   if (protocol.layer === 'network') {
     const isV6 = flag(locals, place === 'first' ? 'CONN_IPV6' : 'META_IPV6');
@@ -203,13 +209,13 @@ export function readValue(protocol: ProtocolDef, field: FieldDef, locals: Locals
   if (protocol.layer === 'transport' && field.name === 'dst_port') return `${locals.use('ports')} & 0xffff`;
   if (protocol.name === 'ipv4' && field.type === 'ipv4') {
     const source = field.name.startsWith('src');
-    if (place === 'first') return `${scope.member('rec')}[c + ${scope.number(source ? 'REC_SRC' : 'REC_DST')}]`;
-    return `${scope.member('pkt')}[p + ${scope.number(source ? 'PKT_SRC' : 'PKT_DST')}]`;
+    if (place === 'first') return `${scope.column(source ? 'recSrc' : 'recDst')}[c]`;
+    return `${scope.column(source ? 'pktSrc' : 'pktDst')}[p]`;
   }
   const own = headerValue(protocol, field, scope);
   const mirrored = mirrorField({ protocol, field }).field;
   if (place !== 'first' || mirrored === field || field.scope !== 'connection') return own;
-  const forward = `${scope.member('pkt')}[p + ${scope.number('PKT_DIR')}] === 0`;
+  const forward = `${scope.column('pktDir')}[p] === 0`;
   return `(${forward} ? ${own} : ${headerValue(protocol, mirrored, scope)})`;
 }
 
@@ -220,7 +226,7 @@ function headerValue(protocol: ProtocolDef, field: FieldDef, scope: Scope): stri
   const view = scope.view();
   const at = (extra: number): string => {
     const offset = access.offset + extra;
-    const base = `${scope.member('pkt')}[p + ${scope.number(baseOf(protocol, access.from))}]`;
+    const base = `${scope.column(baseOf(protocol, access.from))}[p]`;
     return offset === 0 ? base : `${base} ${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`;
   };
   const shifted = (code: string): string => {
@@ -241,9 +247,9 @@ function headerValue(protocol: ProtocolDef, field: FieldDef, scope: Scope): stri
   }
 }
 
-function baseOf(protocol: ProtocolDef, from: 'ethertype' | undefined): NumberName {
-  if (from === 'ethertype') return 'PKT_ETHERTYPE';
-  return protocol.layer === 'link' ? 'PKT_OFFSET' : protocol.layer === 'network' ? 'PKT_L3' : 'PKT_L4';
+function baseOf(protocol: ProtocolDef, from: 'ethertype' | undefined): ColumnName {
+  if (from === 'ethertype') return 'pktEthertype';
+  return protocol.layer === 'link' ? 'pktOffset' : protocol.layer === 'network' ? 'pktL3' : 'pktL4';
 }
 
 /** Numbers as they stand in code: IPv4 addresses as the int32 that packet rows hold. */
@@ -374,7 +380,7 @@ function ipv6Condition(predicate: FieldPredicate, ranges: Ranges, locals: Locals
     return call(`${name}(${[0, 1, 2, 3].map((i) => word(source ? i : i + 4)).join(', ')})`);
   }
   const view = scope.view();
-  const base = `${scope.member('pkt')}[p + ${scope.number('PKT_L3')}]`;
+  const base = `${scope.column('pktL3')}[p]`;
   const first = source ? 8 : 24;
   return call(`${name}(${[0, 4, 8, 12].map((i) => `${view}.getInt32(${base} + ${first + i})`).join(', ')})`);
 }

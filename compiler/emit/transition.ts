@@ -6,18 +6,14 @@ import type { FunctionView, NodeView } from './view.ts';
 /** Nothing is known yet. */
 export const NOTHING: Pattern = [];
 
-/** `let live = rec[c + REC_LIVE]` for all words. */
+/** `let live = recLive[c]` for all words. */
 export function loadLive(context: Context, keyword: 'let' | 'const'): readonly string[] {
-  const rec = context.scope.member('rec');
-  return context.layout.liveWords.map(
-    ({ name }, i) => `${keyword} ${context.live.local('live', i)} = ${rec}[c + ${name}]`,
-  );
+  return context.layout.liveWords.map(({ local }, i) => `${keyword} ${context.live.local('live', i)} = ${local}[c]`);
 }
 
-/** `rec[c + REC_LIVE] = live` for all words. */
+/** `recLive[c] = live` for all words. */
 export function storeLive(context: Context): readonly string[] {
-  const rec = context.scope.member('rec');
-  return context.layout.liveWords.map(({ name }, i) => `${rec}[c + ${name}] = ${context.live.local('live', i)}`);
+  return context.layout.liveWords.map(({ local }, i) => `${local}[c] = ${context.live.local('live', i)}`);
 }
 
 /** What is in force for the live bits at hand. */

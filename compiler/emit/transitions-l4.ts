@@ -193,7 +193,7 @@ export function streamFunction(
   const doc = level === 'InL4Conn' ? 'Each packet, as it arrives.' : 'Each piece of new payload, in sequence order.';
   const needsLive = JSON.stringify(updates).includes('live');
   if ((stream === undefined || isEmptyNode(stream.tree)) && asks.length === 0) {
-    const keep = `return ${scope.member('rec')}[c + ${scope.number('REC_ACTIONS')}]`;
+    const keep = `return ${scope.column('recActions')}[c]`;
     const load = needsLive ? [lines(...loadLive(context, 'const'))] : [];
     return { doc: [doc], ...signed(name, ['c', 'p'], 'Actions', [...load, ...updates, lines(keep)]) };
   }

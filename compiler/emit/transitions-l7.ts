@@ -211,7 +211,7 @@ export function onL4Terminated(context: Context, updates: readonly NodeView[]): 
   });
   const proto: string[] = [];
   if (needsProto) {
-    const meta = `${scope.member('rec')}[c + ${scope.number('REC_META')}]`;
+    const meta = `${scope.column('recMeta')}[c]`;
     proto.push(
       `const meta = ${meta}`,
       `const proto = (meta & ${scope.number('CONN_L7_KNOWN')}) !== 0 ? (meta >>> ${ConnMeta.L7_PROTO_SHIFT}) & ${ConnMeta.L7_PROTO_MASK} : 0`,

@@ -1,13 +1,15 @@
 /** Tracked data: set at the opening of a connection, updated at its levels, let go of at its end. */
 import type { ProtocolDef } from '../../runtime/protocols/field.ts';
+import type { ColumnLayout } from '../analysis/columns.ts';
 import type { DataTypeInfo, Level, UpdateMethod } from '../analysis/info.ts';
+import { TOUCH_RARE } from '../analysis/pdu-members.ts';
 import { protocolOfSession } from '../plan/filters.ts';
 import type { Context } from './context.ts';
 import { repeats } from './deliver.ts';
 import { familyClearings } from './families.ts';
 import { instanceClears } from './instances.ts';
 import type { PlacedType } from './layout.ts';
-import { RUNTIME } from './scope.ts';
+import { RUNTIME, type Scope } from './scope.ts';
 import { protocolNumber } from './tests.ts';
 import { camelCase, pascalCase, stringLiteral } from './text.ts';
 import { argumentsOf, inputs, parameterList, typeByName, valueAt, viewLocal } from './values.ts';
@@ -36,37 +38,50 @@ function columnLines(
   const view = scope.value(RUNTIME, 'columnView');
   const columns = compiled.columns.map((column) => {
     const length = column.array ? `, length: ${column.length}` : '';
-    return `  { name: ${stringLiteral(column.name)}, type: '${column.type}', word: ${column.constant}${length} },`;
+    const aside = column.rare === true ? ', rare: true' : '';
+    return `  { name: ${stringLiteral(column.name)}, type: '${column.type}', word: ${column.constant}${length}${aside} },`;
   });
+  const code = [...compiled.open, ...compiled.functions.flatMap((one) => one.lines)].join('\n');
+  const arrays = compiled.columns
+    .filter((column) => new RegExp(`\\b${column.local}\\[`).test(code))
+    .map((column) => {
+      const make = `${column.rare === true ? 'rareColumn' : 'column'}${column.type === 'f64' ? 'F' : ''}`;
+      return `const ${column.local} = core.${make}(${column.constant})`;
+    });
   const followers = compiled.followers.map((f) => {
     const flyweight = viewLocal(typeByName(f.type, context), context);
     return flyweight === f.name ? f.name : `${f.name}: ${flyweight}`;
   });
   const end = followers.length === 0 ? '])' : `], { ${followers.join(', ')} })`;
-  return [`const ${local} = ${view}(core, ${scope.value(type.module, type.name)}, [`, ...columns, end];
+  return [...arrays, `const ${local} = ${view}(core, ${scope.value(type.module, type.name)}, [`, ...columns, end];
 }
 
-/** Takes the arrays out of the core that compiled code names, and declares the words it names. */
-function noteUses(text: readonly string[], context: Context): void {
-  const all = text.join('\n');
-  for (const member of ['pkt', 'pktF', 'rec', 'recF'] as const) {
-    if (new RegExp(`\\b${member}\\b`).test(all)) context.scope.member(member);
-  }
+/** The function that compiled code calls before it writes a word beside the records. */
+function touchRare(scope: Scope): FunctionView {
+  const meta = scope.column('recMeta');
+  return {
+    doc: ['Before a word beside the records is written.'],
+    head: `function ${TOUCH_RARE}(c: number): number {`,
+    nodes: [lines(`${meta}[c] |= ${scope.number('CONN_RARE')}`, 'return c')],
+  };
 }
 
 /** The compiled methods of column types, and guarded calls of the methods of objects. */
 export function dataFunctions(context: Context): readonly FunctionView[] {
-  return context.layout.types.flatMap((placed): readonly FunctionView[] => {
+  const touches = context.layout.types.some(({ compiled }) =>
+    compiled?.functions.some((one) => one.lines.some((line) => line.includes(`${TOUCH_RARE}(`))),
+  );
+  const methods = context.layout.types.flatMap((placed): readonly FunctionView[] => {
     const { compiled, type } = placed;
     if (compiled === undefined) return objectFunctions(placed, context);
-    for (const { name, value } of compiled.words) context.scope.word(name, value);
+    for (const name of compiled.reads) context.scope.columnNamed(name);
     return compiled.functions.map(({ lines: text }) => {
-      noteUses(text, context);
       const [head = '', ...body] = text.map(bare);
       const inner = body.slice(0, -1).map((line) => line.replace(/^ {2}/, ''));
       return { doc: [`A method of ${type.name}, over its columns.`], head, nodes: [lines(...inner)] };
     });
   });
+  return touches ? [touchRare(context.scope), ...methods] : methods;
 }
 
 /** One function per method, or per method and level where what it is handed depends on that; and one that makes it. */
@@ -167,36 +182,53 @@ export function startObjects(context: Context): readonly NodeView[] {
 /** From this many words in a row that begin with 0 on they are cleared in a loop. */
 const LOOP_FROM = 6;
 
-/** Statements that set columns, those that set many words in a row to zero as one loop. */
+/** Statements that set columns, those that set many words in a row to zero as one loop over pairs of them. */
 function zeroedTogether(
   statements: readonly string[],
-  columns: readonly { readonly constant: string; readonly word: number }[],
+  columns: readonly ColumnLayout[],
+  scope: Scope,
 ): readonly string[] {
-  const words = new Map(columns.map(({ constant, word }) => [constant, word]));
-  const zeroed = new Map<number, string>();
-  for (const statement of statements) {
-    const int = /^rec\[c \+ (\w+)(?: \+ (\d+))?\] = 0$/.exec(statement);
-    const float = /^recF\[\(*c \+ (\w+)\) >> 1\)?(?: \+ (\d+))?\] = 0$/.exec(statement);
-    const first = words.get((int ?? float)?.[1] ?? '');
-    if (first === undefined) continue;
-    const more = Number((int ?? float)?.[2] ?? 0);
-    const word = first + (int === null ? 2 * more : more);
-    zeroed.set(word, statement);
-    if (int === null) zeroed.set(word + 1, statement);
-  }
+  const near = columns.filter(({ rare, initial }) => rare !== true && Object.is(initial, 0));
+  const size = ({ type, length }: ColumnLayout): number => length * (type === 'f64' ? 2 : 1);
+  const zeroed = new Set(near.flatMap((one) => Array.from({ length: size(one) }, (_, i) => one.word + i)));
   const out: string[] = [];
-  const gone = new Set<string>();
-  for (const start of [...zeroed.keys()].sort((a, b) => a - b)) {
-    if (zeroed.has(start - 1)) continue;
-    let end = start;
+  const gone: string[] = [];
+  for (const word of [...zeroed].sort((a, b) => a - b)) {
+    if (zeroed.has(word - 1)) continue;
+    let end = word;
     while (zeroed.has(end)) end++;
+    const start = word + (word % 2);
+    end -= end % 2;
     if (end - start < LOOP_FROM) continue;
-    const names = columns.filter(({ word }) => word >= start && word < end).map(({ constant }) => constant);
-    const comment = `// ${names[0] ?? ''} and what follows`;
-    out.push(`for (let word = ${start}; word < ${end}; word++) rec[c + word] = 0 ${comment}`);
-    for (let word = start; word < end; word++) gone.add(zeroed.get(word) ?? '');
+    const inside = near.filter((one) => one.word >= start && one.word + size(one) <= end);
+    // A column that the pairs cut in two stands for itself as well.
+    const comment = `// ${inside[0]?.constant ?? ''} and what follows`;
+    out.push(
+      `for (let i = (c + ${start}) >> 1, end = (c + ${end}) >> 1; i < end; i++) ${scope.member('recF')}[i] = 0 ${comment}`,
+    );
+    gone.push(...inside.map(({ local }) => local));
   }
-  return [...out, ...statements.filter((statement) => !gone.has(statement))];
+  const left = statements.filter((statement) => !gone.some((local) => statement.includes(`${local}[`)));
+  return [...out, ...left];
+}
+
+/** What lies beside the records is 0 again when a connection has ended. */
+function rareCleared({ layout, scope }: Context): readonly string[] {
+  const words = layout.types.flatMap(({ compiled }) =>
+    (compiled?.columns ?? [])
+      .filter((one) => one.rare === true)
+      .map((one) => one.word + one.length * (one.type === 'f64' ? 2 : 1)),
+  );
+  if (words.length === 0) return [];
+  const meta = scope.column('recMeta');
+  const bit = scope.number('CONN_RARE');
+  const rare = scope.member('rare');
+  return [
+    `if ((${meta}[c] & ${bit}) !== 0) {`,
+    `  ${meta}[c] &= ~${bit}`,
+    `  for (let word = c, end = c + ${Math.max(...words)}; word < end; word++) ${rare}[word] = 0`,
+    '}',
+  ];
 }
 
 /** `open` and `clear` of the plan's Trackable. */
@@ -204,16 +236,17 @@ export function trackedFunctions(context: Context): readonly FunctionView[] {
   const opened: string[] = [];
   const cleared = [...context.kept.values()].map((name) => `${name}[c / RECORD_WORDS] = undefined`);
   for (const { type, compiled, local, data } of context.layout.types) {
-    if (compiled !== undefined) opened.push(...zeroedTogether(compiled.open.map(bare), compiled.columns));
+    if (compiled !== undefined)
+      opened.push(...zeroedTogether(compiled.open.map(bare), compiled.columns, context.scope));
     else {
       const later = isLazy({ type, compiled, local, data }) || sessionOf(type) !== undefined;
       if (!later) opened.push(makerCall(type, context));
       cleared.push(`${local}[c / RECORD_WORDS] = undefined`);
     }
   }
+  cleared.push(...rareCleared(context));
   cleared.push(...instanceClears(context));
   cleared.push(...familyClearings(context, ({ level }) => repeats(level)));
-  noteUses(opened, context);
   const signature = (body: readonly string[], names: readonly string[]): string => {
     const used = names.filter((name) => new RegExp(`\\b${name}\\b`).test(body.join('\n')));
     return (used.includes('p') ? names : used).map((name) => `${name}: number`).join(', ');

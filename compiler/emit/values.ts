@@ -76,7 +76,7 @@ function sessionProto(context: Context): string {
     const texts = Array.from(list, (one) => stringLiteral(one ?? 'unknown'));
     return [`const ${name}: readonly ${type}[] = [${texts.join(', ')}]`];
   });
-  const meta = `${scope.member('rec')}[c + ${scope.number('REC_META')}]`;
+  const meta = `${scope.column('recMeta')}[c]`;
   return `${names}[(${meta} >>> ${ConnMeta.L7_PROTO_SHIFT}) & ${ConnMeta.L7_PROTO_MASK}]`;
 }
 

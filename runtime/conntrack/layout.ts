@@ -74,6 +74,8 @@ export const enum ConnMeta {
   DATA_PASSED = 0x10000000,
   /** L7: nothing more can come of parsing, PARSE is not in force whatever the plan says. */
   L7_DONE = 0x20000000,
+  /** A column of the plan's that lies beside the records was written: it must be cleared when the connection ends. */
+  RARE = 0x40000000,
 }
 
 /** What the tracker does for a connection's next packets. Generated decision functions return a sum of these. */

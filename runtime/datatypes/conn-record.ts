@@ -1,5 +1,5 @@
 import type { L4Pdu } from '../conntrack/l4-pdu.ts';
-import { datatype, on, type u32 } from '../subscription/decorators.ts';
+import { datatype, on, rare, type u32 } from '../subscription/decorators.ts';
 import type { FiveTuple, FiveTupleJson } from './five-tuple.ts';
 import type { Lifespan } from './lifespan.ts';
 
@@ -39,6 +39,9 @@ const LETTER_COUNT = 24;
 /** Bits of `seen` for one direction: bit 0 says that `nextSeq` is known, the others which letters came. */
 const SEEN_BITS = 11;
 
+/** What a word of bytes carries over. */
+const CARRY = 2 ** 32;
+
 const TCP = 6;
 const FIN = 1;
 const SYN = 2;
@@ -76,12 +79,12 @@ export class ConnRecord {
   /** First and last packet's time, and how the connection ended. */
   declare readonly lifespan: Lifespan;
 
-  // Read or written with every packet: one cache line.
-  /** Bytes of IP packets. */
-  bytes = new Float64Array(2);
-  /** Bytes of payload by the headers, retransmissions included. */
-  payloadBytes = new Float64Array(2);
+  // Read or written with every packet, or once: one cache line.
   packets = new Uint32Array(2);
+  /** Bytes of IP packets, modulo 2^32; the rest is in `carriedBytes`. */
+  lowBytes = new Uint32Array(2);
+  /** The same of payload. */
+  lowPayload = new Uint32Array(2);
   /** TCP: sequence number expected next. */
   nextSeq = new Uint32Array(2);
   /** Longest time between two packets of either direction, in microseconds; at most 71 minutes. */
@@ -90,37 +93,44 @@ export class ConnRecord {
   seen: u32 = 0;
   /** The history. */
   letters = new Uint32Array(2);
-
-  // Written at most once or twice; read where something is amiss, and at the end.
-  /** Time of the second packet, 0 while there is none. */
-  secondTime = 0;
   /** First sequence number seen. */
   baseSeq = new Uint32Array(2);
+  /** Time of the second packet, 0 while there is none. */
+  secondTime = 0;
+
+  // Written where something is amiss, or very large.
+  /** Multiples of 2^32 bytes. */
+  @rare carriedBytes = new Uint32Array(2);
+  @rare carriedPayload = new Uint32Array(2);
   /** Packets whose headers promise more bytes than the frame had. */
-  malformed = new Uint32Array(2);
+  @rare malformed = new Uint32Array(2);
   /** TCP segments from before the first sequence number seen: the capture began late, or order was lost. */
-  lateStart = new Uint32Array(2);
+  @rare lateStart = new Uint32Array(2);
   /** TCP segments with payload that had all been seen before. */
-  retransmitted = new Uint32Array(2);
+  @rare retransmitted = new Uint32Array(2);
   /** Most holes open at a time. */
-  maxGaps = new Uint32Array(2);
-  forgottenGaps = new Uint32Array(2);
+  @rare maxGaps = new Uint32Array(2);
+  @rare forgottenGaps = new Uint32Array(2);
   /** Bytes of holes that are no longer remembered one by one. */
-  forgottenBytes = new Float64Array(2);
+  @rare forgottenBytes = new Float64Array(2);
   /** Open holes from sequence number to sequence number, HOLES per direction; empty when both are equal. */
-  holeStart = new Uint32Array(4);
-  holeEnd = new Uint32Array(4);
+  @rare holeStart = new Uint32Array(4);
+  @rare holeEnd = new Uint32Array(4);
 
   @on('InL4Conn')
   update(pdu: L4Pdu): void {
     const dir = pdu.dir;
     const length = pdu.payloadLength;
     this.packets[dir]++;
-    this.bytes[dir] += pdu.ipLength;
-    this.payloadBytes[dir] += length;
+    const bytes = this.lowBytes[dir];
+    this.lowBytes[dir] += pdu.ipLength;
+    if (this.lowBytes[dir] < bytes) this.carriedBytes[dir]++;
+    const payload = this.lowPayload[dir];
+    this.lowPayload[dir] += length;
+    if (this.lowPayload[dir] < payload) this.carriedPayload[dir]++;
     const silence = pdu.sinceLast * 1e6 + 0.5;
     if (silence >= this.silenceMicros + 1) this.silenceMicros = Math.min(silence, 0xffffffff) >>> 0;
-    if (this.packets[0] + this.packets[1] === 2) this.secondTime = pdu.ts;
+    if (this.packets[dir] <= 2 && this.packets[0] + this.packets[1] === 2) this.secondTime = pdu.ts;
     if (pdu.malformed) this.malformed[dir]++;
     if (pdu.proto === TCP) {
       // D or A, without a branch: which of them comes next cannot be foretold.
@@ -259,6 +269,18 @@ export class ConnRecord {
     return touched;
   }
 
+  /** Bytes of IP packets of a direction. */
+  get bytes(): readonly [number, number] {
+    const low = this.lowBytes;
+    const carried = this.carriedBytes;
+    return [low[0] + carried[0] * CARRY, low[1] + carried[1] * CARRY];
+  }
+  /** Bytes of payload by the headers of a direction, retransmissions included. */
+  get payloadBytes(): readonly [number, number] {
+    const low = this.lowPayload;
+    const carried = this.carriedPayload;
+    return [low[0] + carried[0] * CARRY, low[1] + carried[1] * CARRY];
+  }
   /** Time of the first packet, seconds since 1970. */
   get start(): number {
     return this.lifespan.start;

@@ -70,7 +70,7 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
   const { pkt, pktF, clock, counters } = core;
   const { timeout_resolution, verify_checksums } = conntrackConfig(options.config);
   const fragments = createFragmentTable(core.memory, pkt, pktF, counters, fragmentSlab(core.memory));
-  const decode = createDecoder(core.memory, pkt, pktF, {
+  const decode = createDecoder(core.memory, pkt, {
     seed,
     counters,
     fragments,

@@ -51,12 +51,7 @@ const IPV6_PLAIN = 0x86dd6;
 /** The counters that decoding a row may raise: those before this one. */
 const DECODER_COUNTERS = Counter.TRANSPORT_PACKETS as number;
 
-export function createDecoder(
-  memory: PacketMemory,
-  pkt: Int32Array,
-  _pktF: Float64Array,
-  options: DecoderOptions = {},
-): Decoder {
+export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: DecoderOptions = {}): Decoder {
   const { view } = memory;
   const {
     pktOffset,
@@ -110,6 +105,8 @@ export function createDecoder(
   }
 
   const hash = createFlowHash(seed);
+  /** UDP may carry a tunnel, which is not plain. */
+  const mayTunnel = decap !== undefined;
 
   /** True if the frame was of the plain kind and is done. */
   function fast(p: number): boolean {
@@ -153,7 +150,7 @@ export function createDecoder(
       seq = view.getInt32((l4 + 4) | 0);
       ack = view.getInt32((l4 + 8) | 0);
       bits |= (control & 0x1ff) << Meta.TCP_FLAGS_SHIFT;
-    } else if ((bits & Meta.PROTO_MASK) !== IpProto.UDP || view.getUint16((l4 + 4) | 0) !== rest) {
+    } else if ((bits & Meta.PROTO_MASK) !== IpProto.UDP || mayTunnel || view.getUint16((l4 + 4) | 0) !== rest) {
       return false;
     }
     const paylen = (rest - header) | 0;

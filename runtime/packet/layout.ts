@@ -11,7 +11,7 @@
  */
 
 /** Raised by one whenever a word of any layout, or the meaning of one, changes. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 export const enum Burst {
   /** Most packets of one burst. */

@@ -12,6 +12,8 @@ export interface Column {
   readonly word: number;
   /** Elements of a typed-array field; absent for a plain number or boolean. */
   readonly length?: number;
+  /** The word is one of `rare` instead. */
+  readonly rare?: boolean;
 }
 
 /** A flyweight that follows a connection, such as FiveTuple: the class holds it as a field without an initial value. */
@@ -24,6 +26,8 @@ export interface Follower {
 export interface Records {
   readonly rec: Int32Array;
   readonly recF: Float64Array;
+  /** Beside the records, as long as they, for fields marked `@rare`. */
+  readonly rare?: Int32Array;
 }
 
 /** The one flyweight of a class of columns. */
@@ -42,18 +46,20 @@ type ColumnClass<T extends object> = (new () => T) & { readonly prototype: T };
  * fields in order of declaration, `toJSON()`.
  */
 export function columnView<T extends object>(
-  { rec, recF }: Records,
+  { rec: near, recF: nearF, rare = new Int32Array(0) }: Records,
   type: ColumnClass<T>,
   columns: readonly Column[],
   followers: Readonly<Record<string, Follower>> = {},
 ): ColumnView<T> {
   let c = 0;
+  const rareF = new Float64Array(rare.buffer, rare.byteOffset, rare.length >> 1);
   noteType(type, columns);
   const proto: T = Object.create(type.prototype);
   const names = columns.map((column) => column.name);
 
-  for (const { name, type, word, length } of columns) {
-    const accessors = length === undefined ? scalar(type, word) : { get: array(type, word, length) };
+  for (const column of columns) {
+    const { name, length } = column;
+    const accessors = length === undefined ? scalar(column) : { get: array(column, length) };
     Object.defineProperty(proto, name, accessors);
   }
   for (const [name, follower] of Object.entries(followers)) {
@@ -64,7 +70,9 @@ export function columnView<T extends object>(
 
   const view: T = Object.create(proto);
 
-  function scalar(type: ColumnType, word: number): PropertyDescriptor {
+  function scalar({ type, word, rare: aside }: Column): PropertyDescriptor {
+    const rec = aside ? rare : near;
+    const recF = aside ? rareF : nearF;
     function setDouble(value: number): void {
       recF[(c + word) >> 1] = value;
     }
@@ -76,7 +84,9 @@ export function columnView<T extends object>(
     if (type === 'bool') return { get: () => rec[c + word] !== 0, set };
     return { get: type === 'u32' ? () => rec[c + word] >>> 0 : () => rec[c + word], set };
   }
-  function array(type: ColumnType, word: number, length: number): () => ColumnArray {
+  function array({ type, word, rare: aside }: Column, length: number): () => ColumnArray {
+    const rec = aside ? rare : near;
+    const recF = aside ? rareF : nearF;
     const values = arrayOf(type, length);
     const source = type === 'f64' ? recF : rec;
     const shift = type === 'f64' ? 1 : 0;

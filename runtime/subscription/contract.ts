@@ -7,8 +7,9 @@
  */
 
 import type { L4Pdu } from '../conntrack/l4-pdu.ts';
-import type { EndReason } from '../conntrack/layout.ts';
+import type { EndReason, RecColumns } from '../conntrack/layout.ts';
 import type { FiveTuple } from '../datatypes/five-tuple.ts';
+import type { PktColumns } from '../packet/columns.ts';
 import type { PacketMemory } from '../packet/layout.ts';
 import type { Session } from '../protocols/contract.ts';
 
@@ -26,6 +27,22 @@ export interface Core {
   /** Connection records; `plan.recordWords` words each. */
   readonly rec: Int32Array;
   readonly recF: Float64Array;
+  /** The columns of `pkt`: what hot code reads rows through (packet/columns.ts). */
+  readonly row: PktColumns;
+  /** The tracker's columns of `rec`. */
+  readonly record: RecColumns;
+  /**
+   * Memory beside the records, as long as they: record `c` has the words from `c` on. They are 0 when a connection opens;
+   * who writes one sets `ConnMeta.RARE`, and `Trackable.clear` makes it 0 again. What no connection writes takes no memory.
+   */
+  readonly rare: Int32Array;
+  /** Word `word` of every record: element `c`. */
+  column(word: number): Int32Array;
+  /** The float64 at the even word `word` of every record: element `c >> 1`. */
+  columnF(word: number): Float64Array;
+  /** The same of `rare`. */
+  rareColumn(word: number): Int32Array;
+  rareColumnF(word: number): Float64Array;
   /** Time of what is being delivered now: [whole seconds (unsigned), nanoseconds]. */
   readonly clock: Int32Array;
   /** Most connections at a time; connection numbers are 1..maxConnections, record 0 is never used. */

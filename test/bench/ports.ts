@@ -84,7 +84,7 @@ export function receiveOnly(plan: Plan): () => Counts {
 /** Frames of `capture` over and over, decoded. */
 export function receiveAndDecode(capture: string, plan: Plan): () => Counts {
   const { core, source } = receive(`net_pcap0,rx_pcap=${capture},infinite_rx=1`, plan, 1);
-  const decode = createDecoder(source.memory, core.pkt, core.pktF, { seed: 1 });
+  const decode = createDecoder(source.memory, core.pkt, { seed: 1 });
   return () => {
     for (;;) {
       const n = source.poll(core.pkt, Burst.MAX);

@@ -33,8 +33,8 @@ export const STAGES = {
   },
   /** L2 to L4 read, the five-tuple hashed. */
   decode: async (capture, _max, onPoll) => {
-    const { source, pkt, pktF } = open(capture, onPoll);
-    const decode = createDecoder(source.memory, pkt, pktF, { seed: 1 });
+    const { source, pkt } = open(capture, onPoll);
+    const decode = createDecoder(source.memory, pkt, { seed: 1 });
     return () => {
       for (;;) {
         const n = source.poll(pkt, Burst.MAX);

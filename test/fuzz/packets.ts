@@ -79,7 +79,7 @@ function createBareDecoder(seed: number) {
     slabLength: SLAB - SLAB_AT,
   };
   const fragments = createFragmentTable(memory, pkt, pktF, counters, { offset: SLAB_AT, bytes: SLAB - SLAB_AT });
-  const decode = createDecoder(memory, pkt, pktF, { seed, counters, fragments, decap: DECAP_ALL });
+  const decode = createDecoder(memory, pkt, { seed, counters, fragments, decap: DECAP_ALL });
   let ts = T0;
   let packets = 0;
   let frames = 0;

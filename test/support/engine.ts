@@ -170,7 +170,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
   const { pkt, pktF, counters } = core;
   const fragments = createFragmentTable(memory, pkt, pktF, counters, fragmentSlab(memory));
   const { decap, seed = 1 } = options;
-  const decode = createDecoder(memory, pkt, pktF, {
+  const decode = createDecoder(memory, pkt, {
     seed,
     counters,
     fragments,

@@ -51,7 +51,7 @@ function compile(name: string, base: number): CompiledColumns {
 
 function columnsOf(info: DataTypeInfo, base: number): CompiledColumns {
   assert.is(info.kind, 'columns', info.notColumns?.reason);
-  const compiled = analysis.columns(info, { base, claim: (wanted) => wanted });
+  const compiled = analysis.columns(info, { base, rareBase: 3, claim: (wanted) => wanted });
   if (compiled === undefined) throw new Error(`${info.name} was not compiled`);
   return compiled;
 }
@@ -134,7 +134,7 @@ test('every member of a packet reads the same compiled and through L4Pdu', () =>
     const used = own.resolveUse('./t.ts', ['T']);
     const found = 'names' in used ? used.names.get('T') : undefined;
     if (found?.is !== 'dataType') throw new Error('T is no data type');
-    const compiled = own.columns(found.info, { base: 16, claim: (wanted) => wanted });
+    const compiled = own.columns(found.info, { base: 16, rareBase: 0, claim: (wanted) => wanted });
     if (compiled === undefined) {
       assert.ok(['payload', 'frame'].includes(name), `${name} of L4Pdu is not compiled`);
       continue;

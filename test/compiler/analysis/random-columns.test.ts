@@ -152,7 +152,7 @@ test(`agree with JavaScript (seed ${seed})`, () => {
         const found = used.names.get(name);
         if (found?.is !== 'dataType') throw new Error(`${name} is no data type`);
         classes++;
-        const compiled = analysis.columns(found.info, { base: 16, claim: (wanted) => wanted });
+        const compiled = analysis.columns(found.info, { base: 16, rareBase: 0, claim: (wanted) => wanted });
         if (compiled === undefined) return;
         compiledClasses++;
         const memory = makeMemory();

@@ -2,7 +2,8 @@
 import { transformSync } from 'esbuild';
 import type { CompiledColumns } from '../../../compiler/analysis/columns.ts';
 import { L4Pdu } from '../../../runtime/conntrack/l4-pdu.ts';
-import { ConnMeta, EndReason, Rec } from '../../../runtime/conntrack/layout.ts';
+import { ConnMeta, EndReason, Rec, recColumns } from '../../../runtime/conntrack/layout.ts';
+import { column, columnF, pktColumns } from '../../../runtime/packet/columns.ts';
 import { Pkt } from '../../../runtime/packet/layout.ts';
 import type { Column } from '../../../runtime/subscription/column-view.ts';
 
@@ -13,6 +14,8 @@ export const P = Pkt.STRIDE;
 export interface Memory {
   readonly rec: Int32Array;
   readonly recF: Float64Array;
+  /** Beside the record. */
+  readonly rare: Int32Array;
   readonly pkt: Int32Array;
   readonly pktF: Float64Array;
   readonly pdu: L4Pdu;
@@ -28,7 +31,7 @@ export function makeMemory(): Memory {
   const memory = { bytes, view: new DataView(bytes.buffer), slabOffset: 64, slabLength: 0 };
   const recF = new Float64Array(rec.buffer);
   const pktF = new Float64Array(pkt.buffer);
-  return { rec, recF, pkt, pktF, pdu: new L4Pdu({ memory, pkt, pktF, recF }) };
+  return { rec, recF, rare: new Int32Array(512), pkt, pktF, pdu: new L4Pdu({ memory, pkt, pktF, recF }) };
 }
 
 export interface Packet {
@@ -73,19 +76,37 @@ export interface Running {
 /** Instantiates the generated code over `memory`. */
 export function instantiate(compiled: CompiledColumns, memory: Memory): Running {
   const lines = [
-    ...compiled.words.map(({ name, value }) => `const ${name} = ${value}`),
-    ...compiled.columns.map(({ constant, word }) => `const ${constant} = ${word}`),
+    `const { ${compiled.reads.join(', ')} } = given`,
+    `const { ${compiled.columns.map(({ local }) => local).join(', ')} } = own`,
+    'const touchRare = touch',
     ...compiled.functions.flatMap((one) => one.lines),
     'function open(c: number): void {',
     ...compiled.open,
     '}',
     `return { open, ${compiled.updates.map((update) => update.call).join(', ')} }`,
   ];
-  const { code } = transformSync(`function make(rec, recF, pkt, pktF) {\n${lines.join('\n')}\n}`, { loader: 'ts' });
+  const { code } = transformSync(`function make(given, own, recF, touch) {\n${lines.join('\n')}\n}`, { loader: 'ts' });
+  // As long as the record, which begins at `C`.
+  const given = { ...pktColumns(memory.pkt), ...recColumns(memory.rec, C) };
+  const own = Object.fromEntries(
+    compiled.columns.map(({ local, type, word, rare }) => [
+      local,
+      (type === 'f64' ? columnF : column)(rare === true ? memory.rare : memory.rec, word, C),
+    ]),
+  );
+  const touch = (c: number): number => {
+    memory.rec[c + Rec.META] |= ConnMeta.RARE;
+    return c;
+  };
   const make = new Function(`${code}; return make`)();
-  const made: Record<string, (c: number, p?: number) => void> = make(memory.rec, memory.recF, memory.pkt, memory.pktF);
+  const made: Record<string, (c: number, p?: number) => void> = make(given, own, memory.recF, touch);
   return {
-    open: () => made.open(C),
+    open() {
+      // What is beside the record of a connection that ends is cleared.
+      memory.rare.fill(0);
+      memory.rec[C + Rec.META] &= ~ConnMeta.RARE;
+      made.open(C);
+    },
     call(method) {
       const update = compiled.updates.find((one) => one.method === method);
       if (update === undefined) throw new Error(`no method ${method}`);
@@ -97,10 +118,11 @@ export function instantiate(compiled: CompiledColumns, memory: Memory): Running 
 
 /** The columns as a generated module hands them to `columnView`. */
 export function viewColumns(compiled: CompiledColumns): Column[] {
-  return compiled.columns.map(({ name, type, word, length, array }) => ({
+  return compiled.columns.map(({ name, type, word, length, array, rare = false }) => ({
     name,
     type,
     word,
+    rare,
     ...(array ? { length } : {}),
   }));
 }

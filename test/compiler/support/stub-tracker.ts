@@ -3,7 +3,8 @@
  * in force do not ask for.
  */
 
-import { Action, ConnMeta, EndReason, Rec } from '../../../runtime/conntrack/layout.ts';
+import { Action, ConnMeta, EndReason, Rec, recColumns } from '../../../runtime/conntrack/layout.ts';
+import { column, columnF, pktColumns } from '../../../runtime/packet/columns.ts';
 import { Meta, Pkt } from '../../../runtime/packet/layout.ts';
 import type { Session } from '../../../runtime/protocols/contract.ts';
 import type { Core, Plan, Subscription } from '../../../runtime/subscription/contract.ts';
@@ -53,7 +54,8 @@ const L3 = 14;
 export function stubCore(recordWords: number, deliver: (name: string) => void): Core {
   const bytes = new Uint8Array(256);
   const pkt = new Int32Array(Pkt.STRIDE);
-  const rec = new Int32Array(recordWords * 4);
+  const rec = new Int32Array(recordWords * 5);
+  const rare = new Int32Array(rec.length);
   return {
     id: 0,
     memory: { bytes, view: new DataView(bytes.buffer), slabOffset: 256, slabLength: 0 },
@@ -61,6 +63,13 @@ export function stubCore(recordWords: number, deliver: (name: string) => void): 
     pktF: new Float64Array(pkt.buffer),
     rec,
     recF: new Float64Array(rec.buffer),
+    row: pktColumns(pkt),
+    record: recColumns(rec, recordWords),
+    rare,
+    column: (word) => column(rec, word, recordWords),
+    columnF: (word) => columnF(rec, word, recordWords),
+    rareColumn: (word) => column(rare, word, recordWords),
+    rareColumnF: (word) => columnF(rare, word, recordWords),
     clock: new Int32Array(2),
     maxConnections: 3,
     // Subscriptions of the tests take no packets and no five-tuples.

@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadApp } from '../../../runtime/cli/load-app.ts';
 import { IrisError } from '../../../runtime/errors.ts';
+import { ABI_VERSION } from '../../../runtime/packet/layout.ts';
 import { appModule } from '../../support/app-module.ts';
 import { captureFolder } from '../../support/captures.ts';
 
@@ -42,7 +43,7 @@ test('offers its own runtime to a module outside any package', async () => {
     'uses.mjs',
     `import * as runtime from 'iris-ts/runtime'\nexport const api = runtime\n${appModule()}`,
   );
-  assert.is((await loadApp(path)).plan.abi, 1);
+  assert.is((await loadApp(path)).plan.abi, ABI_VERSION);
 });
 
 test('refuses a module of another ABI version, naming the command that mends it', async () => {

@@ -80,8 +80,9 @@ function record(rec: Int32Array, addr6: Int32Array, end: number): ConnRecord {
   const conn = new ConnRecord();
   for (let dir = 0; dir < 2; dir++) {
     conn.packets[dir] = rec[16 + dir];
-    conn.bytes[dir] = (rec[18 + dir] >>> 0) * 4097;
-    conn.payloadBytes[dir] = rec[20 + dir] >>> 0;
+    conn.lowBytes[dir] = rec[18 + dir] >>> 0;
+    conn.carriedBytes[dir] = rec[18 + dir] & 4095;
+    conn.lowPayload[dir] = rec[20 + dir] >>> 0;
     // Most ends have nothing amiss.
     if (rec[22 + dir] % 2 === 0) continue;
     conn.malformed[dir] = rec[24 + dir] & 3;

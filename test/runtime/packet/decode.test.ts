@@ -39,7 +39,7 @@ function decoder(seed = 7) {
   const bytes = new Uint8Array(SLAB + room);
   const memory: PacketMemory = { bytes, view: new DataView(bytes.buffer), slabOffset: 0, slabLength: SLAB };
   const fragments = createFragmentTable(memory, pkt, pktF, counters, { offset: 0, bytes: SLAB });
-  const decode = createDecoder(memory, pkt, pktF, { seed, counters, fragments });
+  const decode = createDecoder(memory, pkt, { seed, counters, fragments });
   return {
     counters: () => namedCounters(counters),
     decode(frame: Uint8Array, options: { link?: number; wirelen?: number; ts?: number } = {}): Row {

@@ -21,7 +21,7 @@ function decodeAll(frames: readonly Uint8Array[], share?: Share) {
   const bytes = new Uint8Array(SLAB + ROOM);
   const memory: PacketMemory = { bytes, view: new DataView(bytes.buffer), slabOffset: 0, slabLength: SLAB };
   const fragments = createFragmentTable(memory, pkt, pktF, counters, { offset: 0, bytes: SLAB });
-  const decode = createDecoder(memory, pkt, pktF, {
+  const decode = createDecoder(memory, pkt, {
     seed: 99,
     counters,
     fragments,
