@@ -9,7 +9,7 @@
   "targets": [
     {
       "target_name": "iris_native",
-      "sources": ["src/addon.cc", "src/thread.cc"],
+      "sources": ["src/addon.cc", "src/thread.cc", "src/send.cc"],
       "cflags": ["-O3", "-Wall", "-Wextra", "-fvisibility=hidden"],
       "cflags_cc": ["-std=c++17"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-exceptions"],

@@ -26,6 +26,7 @@ static napi_value init(napi_env env, napi_value exports) {
   napi_set_instance_data(env, state, nullptr, nullptr);
   napi_add_env_cleanup_hook(env, cleanup, state);
   defineThread(env, exports);
+  defineSend(env, exports);
 #ifdef IRIS_HAVE_DPDK
   set(env, exports, "haveDpdk", boolean(env, true));
   set(env, exports, "dpdkVersion", string(env, rte_version()));

@@ -28,6 +28,7 @@ inline EnvState* stateOf(napi_env env) {
 }
 
 void defineThread(napi_env env, napi_value exports);
+void defineSend(napi_env env, napi_value exports);
 #ifdef IRIS_HAVE_DPDK
 void defineEal(napi_env env, napi_value exports);
 void defineMemory(napi_env env, napi_value exports);

@@ -16,6 +16,8 @@ export interface RunSummary {
   readonly userErrors: ReadonlyMap<string, number>;
   /** Counters of user code, by name and labels. */
   readonly metrics?: ReadonlyMap<string, number>;
+  /** Lines of those delivered that were not written, because the reader of the output was too slow. */
+  readonly linesDropped?: number;
   /** Packets of flows that are not in the sample. */
   readonly sampledOut?: number;
   /** Deliveries to handlers on other threads, by subscription. */
@@ -94,7 +96,12 @@ export function summaryText(run: RunSummary): string {
   ]);
   if (named.l7_sessions > 0) rows.push(['sessions', whole(named.l7_sessions)]);
   const lines = list([...run.delivered]);
-  rows.push(['lines', lines === '' ? '0' : lines]);
+  const { linesDropped = 0 } = run;
+  rows.push([
+    'lines',
+    (lines === '' ? '0' : lines) +
+      (linesDropped > 0 ? ` (DROPPED ${whole(linesDropped)} of them: the reader of the output was too slow)` : ''),
+  ]);
   const dispatched = [...(run.dispatched ?? [])];
   if (dispatched.length > 0) {
     const amounts = dispatched.map(([name, { dispatched, done, dropped }]) =>
@@ -126,6 +133,7 @@ export function summaryJson(run: RunSummary, more: Readonly<Record<string, unkno
     ...(stopped === undefined ? {} : { stopped }),
     counters: Object.fromEntries(Object.entries(namedCounters(counters)).filter(([, count]) => count !== 0)),
     delivered: Object.fromEntries(delivered),
+    ...(run.linesDropped === undefined ? {} : { lines_dropped: run.linesDropped }),
     ...(run.sampledOut === undefined ? {} : { sampled_out: run.sampledOut }),
     ...(run.metrics === undefined || run.metrics.size === 0 ? {} : { metrics: Object.fromEntries(run.metrics) }),
     ...(run.dispatched === undefined || run.dispatched.size === 0

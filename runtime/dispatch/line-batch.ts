@@ -1,6 +1,7 @@
 /**
  * Entries of one worker on their way to the main thread: many in one message, and never more under way than the main
- * thread can keep up with: a worker that is too far ahead of the others waits for them.
+ * thread can keep up with. A worker that is too far ahead of it, or of the others, waits for them, or drops what finds no
+ * room and counts it: a core that receives from a port must not wait.
  */
 import type { EntrySink } from './line-order.ts';
 
@@ -20,18 +21,30 @@ export interface LineBatch {
 const BATCH_UNITS = 128 * 1024;
 const BATCH_MS = 20;
 /** Most units sent and not yet written. */
-const MOST_UNDER_WAY = 32 * 1024 * 1024;
+export const MOST_UNDER_WAY = 32 * 1024 * 1024;
+/** A worker that waits goes on when the main thread has written nothing of its lines for so many ms. */
+const PATIENCE_MS = 1000;
+
+/** What a worker does while too much of it is under way. */
+export type WhenFull = 'wait' | 'drop';
 
 export interface LineBatcher extends EntrySink {
   /** Sends what there is. */
   flush(): void;
+  /** Lines dropped for want of room. */
+  readonly dropped: number;
 }
 
 /**
  * Batches for `send`. `underWay[slot]` is shared with the main thread: units sent and not yet written, see
- * {@link createLineMerger}.
+ * {@link createLineMerger}. `whenFull` is asked each time that there is no room.
  */
-export function createLineBatcher(send: (batch: LineBatch) => void, underWay: Int32Array, slot: number): LineBatcher {
+export function createLineBatcher(
+  send: (batch: LineBatch) => void,
+  underWay: Int32Array,
+  slot: number,
+  whenFull: () => WhenFull = () => 'wait',
+): LineBatcher {
   let times: number[] = [];
   let keys: number[] = [];
   let timers: number[] = [];
@@ -41,6 +54,23 @@ export function createLineBatcher(send: (batch: LineBatch) => void, underWay: In
   let passedTime = Number.NEGATIVE_INFINITY;
   let passedKey = Number.NEGATIVE_INFINITY;
   let sentAt = 0;
+  let dropped = 0;
+
+  /**
+   * Waits for room, but not for ever: cores that hand packets to each other would otherwise wait for each other, one for
+   * packets and one for the place of its lines.
+   */
+  function waitForRoom(): void {
+    let seen = Atomics.load(underWay, slot);
+    let since = performance.now();
+    for (let now = seen; now > MOST_UNDER_WAY; now = Atomics.load(underWay, slot)) {
+      if (now !== seen) {
+        seen = now;
+        since = performance.now();
+      } else if (performance.now() - since > PATIENCE_MS) return;
+      Atomics.wait(underWay, slot, now, 100);
+    }
+  }
 
   function flush(): void {
     send({
@@ -60,13 +90,18 @@ export function createLineBatcher(send: (batch: LineBatch) => void, underWay: In
     ends = [];
     texts = [];
     units = 0;
-    for (let now = Atomics.load(underWay, slot); now > MOST_UNDER_WAY; now = Atomics.load(underWay, slot)) {
-      Atomics.wait(underWay, slot, now, 100);
-    }
+    if (Atomics.load(underWay, slot) > MOST_UNDER_WAY && whenFull() === 'wait') waitForRoom();
   }
 
   return {
+    get dropped() {
+      return dropped;
+    },
     entry({ time, key, timers: byTimers, text }) {
+      if (Atomics.load(underWay, slot) > MOST_UNDER_WAY && whenFull() === 'drop') {
+        for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) dropped++;
+        return;
+      }
       times.push(time);
       keys.push(key);
       timers.push(byTimers ? 1 : 0);

@@ -12,10 +12,15 @@ const LOSSES: readonly (readonly [keyof PortStats, string])[] = [
 ];
 
 /** The same of a core: what it lost, in the plural, and why. */
-const CORE_LOSSES: readonly (readonly ['refused' | 'evicted' | 'oversize', string, string])[] = [
+const CORE_LOSSES: readonly (readonly ['refused' | 'evicted' | 'oversize' | 'linesDropped', string, string])[] = [
   ['refused', 'connections', 'its table was full: a larger conntrack.max_connections would help'],
   ['evicted', 'connections', 'its table was full, and they gave way: a larger conntrack.max_connections would help'],
   ['oversize', 'packets', 'they were longer than 65,536 bytes'],
+  [
+    'linesDropped',
+    'lines of the output',
+    'its reader is slower than what it is sent: --out FILE, or fewer lines, would help',
+  ],
 ];
 
 /** Names in the summary. */

@@ -1,6 +1,7 @@
 /** What the main thread and its workers tell each other. Packets, connections and sessions never cross. */
 import type { ConnTrackConfig } from '../conntrack/config.ts';
 import type { DispatchLink } from '../dispatch/divert.ts';
+import type { LineBatch } from '../dispatch/line-batch.ts';
 import { type ExitCode, IrisError } from '../errors.ts';
 import type { DecapConfig } from '../packet/decap-config.ts';
 import type { MetricInfo } from '../stats/metrics.ts';
@@ -63,8 +64,7 @@ export interface WorkerFault {
 
 export type WorkerMessage =
   | { readonly kind: 'ready' }
-  /** Whole lines, each with its newline. */
-  | { readonly kind: 'lines'; readonly text: string }
+  | { readonly kind: 'lines'; readonly batch: LineBatch }
   /** A metric of user code, whose value lies in the worker's shared array. */
   | { readonly kind: 'metric'; readonly metric: MetricInfo; readonly values: SharedArrayBuffer }
   /** Text for the standard error. */

@@ -85,6 +85,7 @@ function summaryOf({ workers, ports, seconds, stopped, dispatch }: OnlineOutcome
     seconds,
     counters,
     sampledOut: sum(workers.map(({ live }) => live[Live.SAMPLED_OUT] ?? 0)),
+    linesDropped: sum(workers.map(({ live }) => live[Live.LINES_DROPPED] ?? 0)),
     delivered: added(results.flatMap(({ delivered }) => delivered)),
     userErrors: added(users.flatMap(({ userErrors }) => userErrors)),
     metrics: added(users.flatMap(({ metrics }) => metrics)),

@@ -1,6 +1,6 @@
 /**
- * An online run, as its main thread sees it: ports opened, one pinned worker per receive core, their lines written in
- * the order they come, loss said as soon as it happens, and a clean end by the end of all captures played, the
+ * An online run, as its main thread sees it: ports opened, one pinned worker per receive core, their lines merged in
+ * order of time, loss said as soon as it happens, and a clean end by the end of all captures played, the
  * configured duration, a signal, or a fault.
  *
  * The end: workers are told to stop, end their connections and send what they still have; then ports are stopped and
@@ -36,7 +36,7 @@ import {
 import { type MetricsServer, serveMetrics } from './metrics-server.ts';
 import { createMonitor } from './monitor.ts';
 import { onlineSummary, onlineSummaryJson } from './online-summary.ts';
-import { acknowledge } from './outbox.ts';
+import { createOutput } from './output.ts';
 import { type LivePorts, openPorts } from './ports.ts';
 import { createScreen, type Screen } from './screen.ts';
 
@@ -61,7 +61,7 @@ export async function runOnline(program: string, config: Config, settings: RunSe
   const app = await loadApp(program);
   const { plan } = app;
   const addon = loadDpdk();
-  const sink = openLineSink(settings.out);
+  const sink = openLineSink(settings.out, addon);
   const screen = createScreen(process.stderr, { json: settings.json, output: outputOf(settings) });
   const dispatchFailed = countdown(1);
   // Before this thread is pinned: threads inherit where they may run.
@@ -113,6 +113,7 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       const seconds = (performance.now() - started) / 1000;
       crew.enter(Phase.STOP);
       await crew.gone;
+      await crew.written();
       await dispatch.drain();
       monitor.stop();
       sink.close();
@@ -138,6 +139,8 @@ export async function runOnline(program: string, config: Config, settings: RunSe
     }
   } finally {
     await dispatch.drain();
+    // What is written already throws no more than once: the first fault is the one to tell.
+    await sink.drained().catch(() => {});
     stop.dispose();
     sink.close();
   }
@@ -182,6 +185,8 @@ interface Crew {
   readonly done: Promise<void>;
   /** Every worker thread has ended. */
   readonly gone: Promise<void>;
+  /** Resolves when all lines that came are written. */
+  written(): Promise<void>;
   /** The first fault of a worker. */
   readonly fault: WorkerFault | undefined;
   enter(phase: Phase): void;
@@ -209,6 +214,15 @@ function createCrew(
     ready.fail(errorOf(problem));
     done.finish();
   }
+
+  const output = createOutput({
+    workers: live.workers.length,
+    sink,
+    underWay: control,
+    slotOf: (worker) => Control.WORKERS + worker,
+    onFault: (error) => fail(faultOf(error)),
+  });
+  for (const { id, sink: without } of live.workers) if (without) output.end(id);
 
   const workers = live.workers.map((plan): WorkerState => {
     const counters = new SharedArrayBuffer(COUNTERS_BYTES);
@@ -239,12 +253,7 @@ function createCrew(
           ready.one();
           break;
         case 'lines':
-          try {
-            sink.write(message.text);
-          } catch (error) {
-            fail(faultOf(error));
-          }
-          acknowledge(control, plan.id, message.text.length);
+          output.add(plan.id, message.batch);
           break;
         case 'metric':
           state.metrics.push(message.metric);
@@ -264,6 +273,7 @@ function createCrew(
     });
     worker.on('error', (error) => fail(faultOf(error)));
     worker.on('exit', () => {
+      output.end(plan.id);
       if (state.result === undefined) fail({ message: `the worker of core ${plan.core} ended without a word` });
       gone.one();
     });
@@ -275,6 +285,7 @@ function createCrew(
     ready: ready.promise,
     done: done.promise,
     gone: gone.promise,
+    written: output.settled,
     get fault() {
       return fault;
     },

@@ -9,6 +9,7 @@ import { Clock } from '../clock.ts';
 import { createCore } from '../core.ts';
 import { createDispatched } from '../dispatch/divert.ts';
 import { createEmitter } from '../dispatch/emit.ts';
+import { createLineBatcher } from '../dispatch/line-batch.ts';
 import { createLineOrder } from '../dispatch/line-order.ts';
 import { createUserErrors } from '../dispatch/user-errors.ts';
 import { Burst } from '../packet/layout.ts';
@@ -19,7 +20,6 @@ import { createCounters } from '../stats/counters.ts';
 import { createLivePublisher } from '../stats/live.ts';
 import { countedMetrics, shareMetrics } from '../stats/metrics.ts';
 import { Control, faultOf, Phase, type WorkerMessage, type WorkerResult, type WorkerTask } from './messages.ts';
-import { createOutbox } from './outbox.ts';
 import { createQueueSource } from './queue-source.ts';
 import { rxLoop } from './rx-loop.ts';
 import { createSampling, sinkLoop } from './sink.ts';
@@ -35,10 +35,17 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   addon.threadRegister();
   const app = await loadApp(task.program);
   shareMetrics((metric, values) => send({ kind: 'metric', metric, values }));
-  const outbox = createOutbox({ postMessage: send }, control, plan.id);
+  // A capture that is played can wait, a device cannot; at the end of the run all can.
+  const patient = plan.queues.every(({ finite }) => finite);
+  const batcher = createLineBatcher(
+    (batch) => send({ kind: 'lines', batch }),
+    control,
+    Control.WORKERS + plan.id,
+    () => (patient || Atomics.load(control, Control.PHASE) === Phase.STOP ? 'wait' : 'drop'),
+  );
   const report = (text: string) => send({ kind: 'report', text });
   const clock = new Int32Array(Clock.WORDS);
-  const order = createLineOrder(clock, { entry: ({ text }) => outbox.write(text), passed() {} });
+  const order = createLineOrder(clock, batcher);
   const emitter = createEmitter(clock, order.add, app.plan.subscriptions);
   const describe = (c: number) => core.fiveTuple.at(c).toString();
   const userErrors = createUserErrors({ strict: task.strict, report, describe });
@@ -67,12 +74,12 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   const publish = createLivePublisher(new Float64Array(task.live), app.plan.subscriptions, {
     stats: () => port.stats,
     sampledOut: sampling?.dropped ?? (() => 0),
+    linesDropped: () => batcher.dropped,
     delivered: emitter.delivered,
     userErrors: userErrors.counts,
   });
   let published = 0;
   function tick(): void {
-    outbox.tick();
     const now = performance.now();
     if (now - published < PUBLISH_MS) return;
     published = now;
@@ -89,7 +96,7 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
     await rxLoop({ core, source, sub, parsers, config: conntrack, decap, seed, order, ...shared });
   } finally {
     order.end();
-    outbox.flush();
+    batcher.flush();
     source.close();
     if (team?.taker === true) Atomics.sub(team.takers, 0, 1);
     publish();
@@ -117,6 +124,7 @@ async function drain(
   const publish = createLivePublisher(new Float64Array(live), [], {
     stats: () => port.stats,
     sampledOut: () => port.stats.packets,
+    linesDropped: () => 0,
     delivered: new Map(),
     userErrors: new Map(),
   });

@@ -20,6 +20,11 @@ export interface NativeAddon {
   threadPin(core: number): void;
   /** The cores that the calling thread may run on, ascending. */
   threadAffinity(): number[];
+  /**
+   * Sends bytes `from` to `to` - 1 through the socket `fd` as far as it takes them now; how many, or the negative number
+   * of the system's error.
+   */
+  sendNow(fd: number, bytes: Uint8Array, from: number, to: number): number;
 }
 
 /** Settings of {@link DpdkAddon.memoryCreate}. */

@@ -72,6 +72,7 @@ export const CORE_COLUMNS: readonly string[] = [
   'evicted',
   'oversize',
   'sampled_out',
+  'lines_dropped',
   'mempool_avail_cnt',
   'mempool_inuse_cnt',
 ];
@@ -93,6 +94,7 @@ export function coreLine(ms: number, core: CoreSample): string {
     core.evicted,
     core.oversize,
     core.sampledOut,
+    core.linesDropped,
     core.mempool.capacity - core.mempool.inUse,
     core.mempool.inUse,
   ]);

@@ -15,6 +15,8 @@ export const enum Live {
   SAMPLED_OUT,
   /** Exceptions of user code. */
   USER_ERRORS,
+  /** Lines of the output dropped because the reader of the output is slower than what it is sent. */
+  LINES_DROPPED,
   COUNT,
 }
 
@@ -32,6 +34,7 @@ export interface LiveSources {
     readonly lost: Readonly<Record<string, number>>;
   };
   readonly sampledOut: () => number;
+  readonly linesDropped: () => number;
   /** By subscription, in the order of the plan. */
   readonly delivered: ReadonlyMap<string, number>;
   readonly userErrors: ReadonlyMap<string, number>;
@@ -49,6 +52,7 @@ export function createLivePublisher(
     live[Live.BYTES] = bytes;
     live[Live.OVERSIZE] = lost.oversize ?? 0;
     live[Live.SAMPLED_OUT] = sources.sampledOut();
+    live[Live.LINES_DROPPED] = sources.linesDropped();
     let errors = 0;
     for (const count of sources.userErrors.values()) errors += count;
     live[Live.USER_ERRORS] = errors;

@@ -66,6 +66,7 @@ export function tableLines(sample: Sample, before: Sample, options: DisplayOptio
   if (options.throughput) head.push(scaled(rate.pps, 'pps'), scaled(rate.bps, 'bps'));
   head.push(`${whole(totals.connections)} connections`);
   head.push(lost > 0 ? `LOST ${whole(lost)} packets (${percent(lost, offered)})` : 'no loss');
+  if (totals.linesDropped > 0) head.push(`DROPPED ${whole(totals.linesDropped)} lines`);
   return [
     head.join('   '),
     ...aligned([coreHead(options), ...sample.cores.map((core, i) => coreRow(core, before.cores[i], span, options))]),
@@ -154,6 +155,7 @@ export function sampleLine(sample: Sample, before: Sample, options: DisplayOptio
   const { hardwareFiltered, lostInPorts, lostInCores } = totals;
   if (hardwareFiltered > 0) parts.push(`filtered in hardware ${whole(hardwareFiltered)}`);
   parts.push(`lost ${whole(lostInPorts + lostInCores)}`);
+  if (totals.linesDropped > 0) parts.push(`lines DROPPED ${whole(totals.linesDropped)}`);
   for (const port of sample.ports) {
     for (const [name, value] of chosen(port.xstats, options.portStats)) {
       parts.push(`${port.name} ${name} ${whole(value)}`);
@@ -177,8 +179,9 @@ export function sampleJson(sample: Sample, before: Sample): string {
     ...(sample.dispatch === undefined || sample.dispatch.size === 0
       ? {}
       : { dispatch: Object.fromEntries(sample.dispatch) }),
-    cores: sample.cores.map(({ counters: _, delivered, ...core }, i) => ({
+    cores: sample.cores.map(({ counters: _, delivered, mempool: { capacity, inUse }, ...core }, i) => ({
       ...core,
+      mempool: { capacity, inUse },
       delivered: Object.fromEntries(delivered),
       ...rounded(rates(before.cores[i] ?? { packets: 0, bytes: 0 }, core, span)),
     })),

@@ -50,6 +50,12 @@ const CORE_FAMILIES: readonly Of<CoreSample>[] = [
   ['processed_packets_total', 'Packets of tracked connections.', 'counter', (c) => c.processed],
   ['oversize_packets_total', 'Packets lost because they were too long.', 'counter', (c) => c.oversize],
   ['sampled_out_packets_total', 'Packets dropped on purpose by flow sampling.', 'counter', (c) => c.sampledOut],
+  [
+    'dropped_lines_total',
+    'Lines of the output dropped because its reader is too slow.',
+    'counter',
+    (c) => c.linesDropped,
+  ],
   ['connections', 'Connections tracked now.', 'gauge', (c) => c.connections],
   ['connections_opened_total', 'Connections that began.', 'counter', (c) => c.opened],
   ['connections_ended_total', 'Connections that ended while they were tracked.', 'counter', (c) => c.ended],

@@ -27,6 +27,8 @@ export interface CoreSample {
   readonly oversize: number;
   /** Dropped on purpose by flow sampling. */
   readonly sampledOut: number;
+  /** Lines of the output that were dropped: its reader was too slow. */
+  readonly linesDropped: number;
   /** Packet buffers: how many there are, and how many of them hold a packet now. */
   readonly mempool: { readonly capacity: number; readonly inUse: number };
   /** A copy of all counters, by {@link Counter}. */
@@ -97,6 +99,7 @@ export function sampleCore({ core, counters: shared, live, subscriptions, mempoo
     evicted: at(Counter.CONNS_EVICTED),
     oversize: live[Live.OVERSIZE] ?? 0,
     sampledOut: live[Live.SAMPLED_OUT] ?? 0,
+    linesDropped: live[Live.LINES_DROPPED] ?? 0,
     mempool,
     counters,
   };
@@ -124,6 +127,7 @@ export interface Totals {
   readonly lostInPorts: number;
   readonly lostInCores: number;
   readonly sampledOut: number;
+  readonly linesDropped: number;
 }
 
 export function totalsOf({ cores, ports }: Sample): Totals {
@@ -143,6 +147,7 @@ export function totalsOf({ cores, ports }: Sample): Totals {
     lostInPorts: ports.reduce((all, { stats }) => all + lostByPort(stats), 0),
     lostInCores: sum((c) => c.oversize),
     sampledOut: sum((c) => c.sampledOut),
+    linesDropped: sum((c) => c.linesDropped),
   };
 }
 

@@ -20,8 +20,9 @@ const PACKETS = Rec.PLAN;
 
 export function create(core: Core): Subscription {
   const { pkt, rec } = core;
-  /** On demand, more lines than a pipe holds. */
-  const chatty = process.env.IRIS_TEST_CHATTY !== undefined;
+  /** On demand, more lines than a pipe holds: so many long ones for every hundred packets of a connection. */
+  const chatty = Number(process.env.IRIS_TEST_CHATTY ?? 0);
+  const padding = 'x'.repeat(1000);
   const actions = Action.TRACK | Action.UPDATE | Action.PARSE;
   return {
     plan,
@@ -36,7 +37,7 @@ export function create(core: Core): Subscription {
     onL4FirstPacket: () => actions,
     update(c, p) {
       rec[c + PACKETS + pkt[p + Pkt.DIR]]++;
-      if (chatty && rec[c + PACKETS] % 100 === 0) core.emit('flows', { packets: rec[c + PACKETS] });
+      if (chatty > rec[c + PACKETS] % 100) core.emit('flows', { packets: rec[c + PACKETS], padding });
       return rec[c + Rec.ACTIONS];
     },
     onL7EndHdrs(c, session) {

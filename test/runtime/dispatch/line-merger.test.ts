@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createLineBatcher, type LineBatch } from '../../../runtime/dispatch/line-batch.ts';
+import { createLineBatcher, type LineBatch, MOST_UNDER_WAY } from '../../../runtime/dispatch/line-batch.ts';
 import { createLineMerger } from '../../../runtime/dispatch/line-merger.ts';
 import { compareEntries, type Entry } from '../../../runtime/dispatch/line-order.ts';
 
@@ -101,6 +101,38 @@ test('nothing is written before all others are known to be later', () => {
   assert.is(written, 'four\nfive\n');
   merger.end(1);
   assert.is(written, 'four\nfive\nseven\n');
+});
+
+test('a worker that must not wait drops what finds no room, and counts it by lines', () => {
+  const underWay = new Int32Array(new SharedArrayBuffer(8));
+  const sent: LineBatch[] = [];
+  let whenFull: 'wait' | 'drop' = 'drop';
+  const batcher = createLineBatcher(
+    (batch) => sent.push(batch),
+    underWay,
+    0,
+    () => whenFull,
+  );
+  const entry = (time: number, text: string) => batcher.entry({ time, key: 1, timers: false, text });
+  entry(1, 'one\n');
+  batcher.flush();
+  underWay[0] = MOST_UNDER_WAY + 1;
+  entry(2, 'two\nand more\n');
+  entry(3, 'three\n');
+  batcher.flush();
+  assert.is(batcher.dropped, 3);
+  underWay[0] = 0;
+  entry(4, 'four\n');
+  batcher.flush();
+  assert.is(batcher.dropped, 3);
+  assert.is(sent.map(({ text }) => text).join(''), 'one\nfour\n');
+  // One that may wait drops nothing, and goes on when nobody writes any more.
+  whenFull = 'wait';
+  underWay[0] = MOST_UNDER_WAY + 1;
+  entry(5, 'five\n');
+  batcher.flush();
+  assert.is(batcher.dropped, 3);
+  assert.is(sent.at(-1)?.text, 'five\n');
 });
 
 test.run();

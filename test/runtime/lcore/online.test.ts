@@ -110,6 +110,12 @@ sampled('the summary tells of cores and ports', () => {
   const both = run(['--config', configure(ports)]);
   const one = run(['--pcap', SAMPLE]);
   assert.is(both.status, 0, both.err);
+  const times = timesOf(both.out);
+  assert.equal(
+    times,
+    [...times].sort((x, y) => x - y),
+    'lines of both cores come in order of time',
+  );
   const lines = one.out.split('\n').filter((line) => line !== '');
   assert.equal(
     both.out
@@ -119,6 +125,12 @@ sampled('the summary tells of cores and ports', () => {
     [...lines, ...lines].sort(),
   );
 });
+
+/** Times of lines before the end of the run: what that ended comes last, whatever its time. */
+function timesOf(out: string): number[] {
+  const lines = out.split('\n').filter((line) => line !== '');
+  return lines.filter((line) => !line.includes('"ended":"drain"')).map((line) => JSON.parse(line).ts as number);
+}
 
 const shared = addon === undefined || cores.length < 2 ? test.skip : test;
 
@@ -223,6 +235,54 @@ sampled('a reader that goes away ends a run', async () => {
   const status = await new Promise((resolve) => child.on('close', resolve));
   assert.is(status, 0, err);
   assert.match(err, /^stopped +the reader of the output went away$/m);
+});
+
+/** A run whose reader reads nothing until lines are dropped. */
+async function unread(): Promise<{ child: ChildProcess; done: Promise<Outcome>; lost: Promise<void> }> {
+  const endless = `net_pcap0,rx_pcap=${SAMPLE},infinite_rx=1`;
+  const config = configure([[endless, [core]]], '');
+  const env = { ...process.env, IRIS_TEST_CHATTY: '100' };
+  const child = spawn(process.execPath, [RUN, APP, '--json', '--config', config], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env,
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+  let err = '';
+  const lost = new Promise<void>((resolve) => {
+    child.stderr.on('data', (chunk) => {
+      err += chunk;
+      if (/"kind":"loss","text":"core \d+ lost [\d,]+ lines of the output/.test(err)) resolve();
+    });
+    child.on('close', () => resolve());
+  });
+  const done = new Promise<Outcome>((resolve) => child.on('close', (status) => resolve({ status, out: '', err })));
+  return { child, done, lost };
+}
+
+sampled('a reader that is too slow holds up no core: lines are dropped, counted and said', async () => {
+  const { child, done, lost } = await unread();
+  await lost;
+  child.kill('SIGINT');
+  let lines = 0;
+  child.stdout?.on('data', (chunk: Buffer) => {
+    for (const byte of chunk) if (byte === 10) lines++;
+  });
+  const { status, err } = await done;
+  assert.is(status, 130, err);
+  const { delivered, lines_dropped: dropped } = JSON.parse(err.trimEnd().split('\n').at(-1) ?? '');
+  assert.ok(dropped > 0, err);
+  const made = Object.values<number>(delivered).reduce((all, count) => all + count, 0);
+  assert.is(lines, made - dropped);
+});
+
+sampled('a second SIGINT ends a run whose reader reads nothing', async () => {
+  const { child, done, lost } = await unread();
+  await lost;
+  child.kill('SIGINT');
+  setTimeout(() => child.kill('SIGINT'), 500);
+  const { status } = await done;
+  assert.is(status, 130);
 });
 
 ported('what a device cannot do is refused in one sentence', () => {

@@ -6,8 +6,6 @@ import { DeviceError, InputError } from '../../../runtime/errors.ts';
 import { ealArguments } from '../../../runtime/lcore/eal.ts';
 import { createLossWatch, lostOf } from '../../../runtime/lcore/loss.ts';
 import { coreList } from '../../../runtime/lcore/machine.ts';
-import { Control, type WorkerMessage } from '../../../runtime/lcore/messages.ts';
-import { acknowledge, createOutbox } from '../../../runtime/lcore/outbox.ts';
 import { openPorts } from '../../../runtime/lcore/ports.ts';
 import type { PortStats } from '../../../runtime/source/dpdk.ts';
 import { captureFolder } from '../../support/captures.ts';
@@ -102,31 +100,6 @@ test('loss is said once, with what it means', () => {
   assert.equal(rest, []);
   assert.equal(watch.look(), []);
   assert.equal(lostOf(stats), { missed: 1500, socket_drops: 2 });
-});
-
-test('lines leave in batches and are accounted for', () => {
-  const control = new Int32Array(new SharedArrayBuffer(16));
-  const sent: string[] = [];
-  const outbox = createOutbox(
-    {
-      postMessage(message: WorkerMessage) {
-        if (message.kind === 'lines') sent.push(message.text);
-      },
-    },
-    control,
-    1,
-  );
-  const line = `${'x'.repeat(999)}\n`;
-  for (let i = 0; i < 100; i++) outbox.write(line);
-  assert.is(sent.length, 1);
-  outbox.tick();
-  outbox.flush();
-  outbox.flush();
-  assert.is(sent.length, 2);
-  assert.is(sent.join(''), line.repeat(100));
-  assert.is(control[Control.WORKERS + 1], 100_000);
-  for (const text of sent) acknowledge(control, 1, text.length);
-  assert.is(control[Control.WORKERS + 1], 0);
 });
 
 test('lists of cores', () => {

@@ -26,6 +26,7 @@ function look(seconds: number, times: number): Sample {
   createLivePublisher(live, SUBSCRIPTIONS, {
     stats: () => ({ packets: 1000 * times, bytes: 600_000 * times, lost: { oversize: times > 1 ? 4 : 0 } }),
     sampledOut: () => 11 * times,
+    linesDropped: () => 13 * times,
     delivered: new Map([
       ['names', 6 * times],
       ['flows', 20 * times],
@@ -68,6 +69,7 @@ test('a worker’s shared memory as a sample', () => {
   ]);
   assert.is(core.userErrors, 1);
   assert.is(core.sampledOut, 11);
+  assert.is(core.linesDropped, 13);
   const totals = totalsOf(look(1, 2));
   assert.is(totals.lostInPorts, 14);
   assert.is(totals.lostInCores, 4);
@@ -76,7 +78,7 @@ test('a worker’s shared memory as a sample', () => {
 
 test('the table of a terminal', () => {
   assert.equal(tableLines(look(3723, 3), look(3722, 1), EVERYTHING), [
-    'iris  01:02:03   2.00 kpps   9.60 Mbps   60 connections   LOST 18 packets (0.6 %)',
+    'iris  01:02:03   2.00 kpps   9.60 Mbps   60 connections   LOST 18 packets (0.6 %)   DROPPED 39 lines',
     'core        pps        bps  packets  filtered  processed  connections  sessions  delivered  mempool',
     '3     2.00 kpps  9.60 Mbps    3,000       300      2,700           60        21         78   10.0 %',
     'port    packets in  bytes in  filtered in hw  dropped in hw  dropped in sw',
@@ -92,7 +94,7 @@ test('a line where there is no terminal', () => {
   assert.is(
     sampleLine(look(2, 3), look(1, 1), EVERYTHING),
     'iris: 00:00:02, 2.00 kpps, 9.60 Mbps, packets 3,000, filtered 300, processed 2,700, connections 60, delivered 78, ' +
-      'mempool 10.0 %, lost 18, net_x0 rx_good_packets 3,000\n',
+      'mempool 10.0 %, lost 18, lines DROPPED 39, net_x0 rx_good_packets 3,000\n',
   );
 });
 
@@ -120,7 +122,7 @@ test('CSV: columns are fixed by the first look, fields are quoted as RFC 4180 ha
   assert.is(portLine(999.6, ports[0], mempool, columns), '1000,1000,600000,0,1,0,3,-,1000,6,4\n');
   assert.is(portLine(0, { ...ports[0], xstats: {} }, mempool, columns), '0,1000,600000,0,1,0,3,-,-,6,4\n');
   const line = coreLine(5, cores[0]);
-  assert.is(line, '5,1000,600000,100,900,20,50,22,7,26,1,0,2,0,11,7372,819\n');
+  assert.is(line, '5,1000,600000,100,900,20,50,22,7,26,1,0,2,0,11,13,7372,819\n');
   assert.is(line.split(',').length, CORE_COLUMNS.length);
   assert.is(csvLine(['a,b', 'c"d', 1]), '"a,b","c""d",1\n');
 });
