@@ -19,6 +19,8 @@ export interface CoreOptions {
   readonly maxConnections: number;
   readonly emit: Core['emit'];
   readonly userError: Core['userError'];
+  /** By default functions and classes of the filter file are called on this core themselves. */
+  readonly callback?: Core['callback'];
   /** `core.clock`, where it must exist before the core (lines are stamped with it): `Clock.WORDS` words. */
   readonly clock?: Int32Array;
   /** Where to count; own counters by default. */
@@ -68,6 +70,7 @@ export function createCore(options: CoreOptions): EngineCore {
     addr6,
     emit: options.emit,
     userError: options.userError,
+    callback: options.callback ?? ((_, own) => own),
     counters: options.counters ?? createCounters(),
   };
 }

@@ -52,8 +52,8 @@ export interface Context {
   readonly instances: ReadonlyMap<string, Instances>;
   /** Only in modules that explain themselves. */
   readonly probe: Probe | undefined;
-  /** A name of the module, taken at the first call and the same at later ones. */
-  claimed(wanted: string): string;
+  /** A name of the module, taken at the first call and the same at later ones with that key. */
+  claimed(wanted: string, key?: string): string;
 }
 
 export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler, instrument = false): Context {
@@ -63,13 +63,19 @@ export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler, i
   const { units } = plan;
   const suffixes = uniqueSuffixes(units.map((s) => s.name));
   const live = new LiveBits(plan.threads, nameThreads(plan, suffixes, scope), (t) => threadComment(t, plan));
+  const claims = new Map<string, string>();
+  const claimed = (wanted: string, key = wanted): string => {
+    const name = claims.get(key) ?? scope.names.take(wanted);
+    claims.set(key, name);
+    return name;
+  };
   const subscribers = units.map((source, index): Subscriber => {
     const imported = source.callback;
     const family = plan.families.find((f) => f.unit === index);
     return {
       index,
       source,
-      handler: imported === undefined ? scope.names.take(source.name) : scope.value(imported.module, imported.name),
+      handler: imported === undefined ? scope.names.take(source.name) : callbackLocal(source, claimed),
       family,
       suffix: suffixes[index] ?? '',
       threads: plan.threads.filter((t) => ownerOf(plan.units[t.subscription] ?? source) === ownerOf(source)),
@@ -77,12 +83,6 @@ export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler, i
       text: commentText(source.text === '' ? 'everything' : source.text),
     };
   });
-  const claims = new Map<string, string>();
-  const claimed = (wanted: string): string => {
-    const name = claims.get(wanted) ?? scope.names.take(wanted);
-    claims.set(wanted, name);
-    return name;
-  };
   const kept = plan.keptSessions.map((p) => [p.name, scope.names.take(camelCase('kept', p.name))] as const);
   const draft = {
     plan,
@@ -95,6 +95,13 @@ export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler, i
     probe: instrument ? probesOf(plan) : undefined,
   };
   return { ...draft, instances: findInstances(draft) };
+}
+
+/** The local name of an imported function or class of a subscription: itself, or what stands for it on this core. */
+export function callbackLocal(source: TypedSubscription, claimed: Context['claimed']): string {
+  const owner = ownerOf(source);
+  const wanted = source.part === undefined ? camelCase('call', owner) : `${pascalCase(owner)}Here`;
+  return claimed(wanted, `callback ${owner}`);
 }
 
 function probesOf(plan: ProgramPlan): Probe {

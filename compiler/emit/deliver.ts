@@ -6,7 +6,7 @@ import { isStreaming } from '../plan/deliveries.ts';
 import { ownerOf } from '../plan/parts.ts';
 import { patternOfMark } from '../plan/plan.ts';
 import type { Thread } from '../plan/threads.ts';
-import type { Context, Subscriber } from './context.ts';
+import { type Context, callbackLocal, type Subscriber } from './context.ts';
 import { type DeliveryShape, familyFunction } from './families.ts';
 import { callbackKey } from './instances.ts';
 import { RUNTIME } from './scope.ts';
@@ -162,6 +162,21 @@ export function handlerLines(context: Context): readonly string[] {
     const whole = `const ${handler} = ${given} ?? ${line}`;
     return whole.length <= LINE ? [whole] : [`const ${handler} =`, `  ${given} ??`, `  ${line}`];
   });
+}
+
+/**
+ * `const callOnHttps = core.callback('onHttps', onHttps)`: functions and classes that the filter file names itself, or what
+ * stands for them where they run on other threads.
+ */
+export function callbackLines(context: Context): readonly string[] {
+  const lines = context.subscribers.flatMap(({ source }) => {
+    if (source.callback === undefined) return [];
+    const own = context.scope.value(source.callback.module, source.callback.name);
+    const local = callbackLocal(source, context.claimed);
+    const streaming = source.part === undefined && source.callback.streaming ? ', true' : '';
+    return [`const ${local} = core.callback(${stringLiteral(ownerOf(source))}, ${own}${streaming})`];
+  });
+  return [...new Set(lines)];
 }
 
 /** One delivery function per subscription and level. */

@@ -4,7 +4,7 @@ import { pendingFilter } from '../plan/atom.ts';
 import { pendingFilters } from '../plan/data.ts';
 import { ownerOf } from '../plan/parts.ts';
 import type { Thread } from '../plan/threads.ts';
-import type { Context, Subscriber } from './context.ts';
+import { type Context, callbackLocal, type Subscriber } from './context.ts';
 import { camelCase, stringLiteral } from './text.ts';
 import { argumentsOf, typeByName } from './values.ts';
 import { type FunctionView, lines, type NodeView } from './view.ts';
@@ -14,6 +14,8 @@ export interface Instances {
   readonly key: string;
   readonly name: string;
   readonly module: string;
+  /** The local that is constructed: of callbacks what stands for the class on this core. */
+  readonly made?: string;
   readonly params: readonly DataTypeInfo[];
   /** The array of instances, and the function that gives a connection's. */
   readonly array: string;
@@ -43,7 +45,7 @@ export function findInstances(context: Omit<Context, 'instances'>): ReadonlyMap<
   );
 }
 
-function callbackDrafts({ plan, subscribers }: Omit<Context, 'instances'>): readonly Draft[] {
+function callbackDrafts({ plan, subscribers, claimed }: Omit<Context, 'instances'>): readonly Draft[] {
   const found = new Map<string, Draft>();
   for (const { source, threads } of subscribers) {
     const { part, callback } = source;
@@ -52,6 +54,7 @@ function callbackDrafts({ plan, subscribers }: Omit<Context, 'instances'>): read
       key: callbackKey(part.owner),
       name: callback.name,
       module: callback.module,
+      made: callbackLocal(source, claimed),
       params: part.made.map(({ type }) => type),
       threads,
       atOnce: threads.filter((t) => t.rest.length === 0 && !t.waits && plan.starts.some((s) => s.thread === t)),
@@ -134,7 +137,7 @@ export function instanceFunctions(context: Context): readonly FunctionView[] {
           ...(packet ? [`if (${first} === undefined) return undefined`] : []),
           ...given.before,
           'try {',
-          `  const made = new ${type}(${list})`,
+          `  const made = new ${one.made ?? type}(${list})`,
           `  ${one.array}[c / RECORD_WORDS] = made`,
           '  return made',
           '} catch (error) {',

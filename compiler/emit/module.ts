@@ -4,7 +4,7 @@ import { ownersOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import { numberProbes } from '../plan/probes.ts';
 import { type Context, makeContext } from './context.ts';
-import { deliverFunctions, handlerLines, handlerViews } from './deliver.ts';
+import { callbackLines, deliverFunctions, handlerLines, handlerViews } from './deliver.ts';
 import { familyLines } from './families.ts';
 import { instanceFunctions, instanceLines } from './instances.ts';
 import type { ColumnCompiler } from './layout.ts';
@@ -79,7 +79,13 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
   if (context.probe !== undefined) scope.value(RUNTIME, 'createInstruments');
   const handlers = [...handlerLines(context), ...familyLines(context)];
   const more = layout.liveWords.slice(1).map(({ local, name }) => `const ${local} = core.column(${name})`);
-  const kept = [...more, ...keptLines(context), ...dataLines(context), ...instanceLines(context)];
+  const kept = [
+    ...callbackLines(context),
+    ...more,
+    ...keptLines(context),
+    ...dataLines(context),
+    ...instanceLines(context),
+  ];
   const columns = [
     ...layout.liveWords.slice(1).map(({ name, word }) => ({ name, value: `${word}`, comment: 'more live bits' })),
     ...layout.types.flatMap(({ type, compiled }) =>

@@ -4,9 +4,9 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadApp } from '../cli/load-app.ts';
-import { createCore } from '../core.ts';
 import { faultOf, type WorkerFault } from '../lcore/messages.ts';
 import { countedMetrics } from '../stats/metrics.ts';
+import { callbacksOf, GONE, MADE } from './callbacks.ts';
 import { Again, type DispatchLink, type DispatchRecord } from './divert.ts';
 import { Bell, Count, openRing, type Ring } from './ring.ts';
 import { unpackValues } from './transfer.ts';
@@ -43,40 +43,55 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 async function work(task: DispatchTask, rings: readonly Ring[], send: (message: DispatchMessage) => void) {
   const app = await loadApp(task.program);
   const bell = new Int32Array(task.bell);
-  const bytes = new Uint8Array(8);
   let connection = '';
   const errors = createUserErrors({
     strict: task.strict,
     report: (text) => send({ kind: 'report', text }),
     describe: () => connection,
   });
-  // Making the program once tells which classes it keeps in columns; no packet ever comes to it.
-  app.create(
-    createCore({
-      id: 0,
-      memory: { bytes, view: new DataView(bytes.buffer), slabOffset: 0, slabLength: 0 },
-      plan: app.plan,
-      maxConnections: 1,
-      emit() {},
-      userError: errors.userError,
-    }),
-  );
+  const callbacks = callbacksOf(app, errors.userError);
   /** Connections that a subscription wants no more of: by ring, subscription and place, the start of the connection. */
   const silenced = new Map<string, string>();
+  /** Instances of dispatched classes, by the same. */
+  const instances = new Map<string, { readonly start: string; readonly own: object }>();
+
+  /** Calls what a record is for; false: it wants no more of the connection. */
+  function call(name: string, key: string, start: string, method: string | undefined, values: unknown[]): boolean {
+    const callback = callbacks.get(name);
+    if (method === undefined) {
+      const more = (callback?.own ?? app.handlers.get(name))?.(...values);
+      return more !== false;
+    }
+    if (method === MADE) {
+      if (callback !== undefined) instances.set(key, { start, own: new callback.own(...values) });
+      return true;
+    }
+    const known = instances.get(key);
+    if (known?.start !== start) return true;
+    const step: unknown = Reflect.get(known.own, method);
+    return typeof step !== 'function' || step.apply(known.own, values) !== false;
+  }
 
   function handle(at: number, { subscriptions }: DispatchLink, ring: Ring, bytes: Uint8Array): void {
     const record = unpackValues(bytes) as unknown as DispatchRecord;
-    const [index, c, sec, nsec, again, ends, ...values] = record;
+    const [index, c, sec, nsec, again, ends, method, ...values] = record;
     const name = subscriptions[index]?.name ?? '';
-    const key = again === Again.ALWAYS && silenced.size === 0 ? '' : `${at} ${index} ${c}`;
+    const ofClass = method !== undefined;
+    const key = !ofClass && again === Again.ALWAYS && silenced.size === 0 ? '' : `${at} ${index} ${c}`;
     const start = key === '' ? '' : `${sec} ${nsec}`;
+    if (method === GONE) {
+      if (instances.get(key)?.start === start) instances.delete(key);
+      silenced.delete(key);
+      return;
+    }
+    const streaming = ofClass || again === Again.UNLESS_FALSE || callbacks.get(name)?.streaming === true;
     try {
       if (key === '' || silenced.get(key) !== start) {
-        const more = app.handlers.get(name)?.(...values);
-        if (again === Again.UNLESS_FALSE && more === false) silenced.set(key, start);
+        const more = call(name, key, start, method, values);
+        if (streaming && !more) silenced.set(key === '' ? `${at} ${index} ${c}` : key, `${sec} ${nsec}`);
       }
     } catch (error) {
-      if (again !== Again.ALWAYS) silenced.set(key, start);
+      if (streaming || again !== Again.ALWAYS) silenced.set(`${at} ${index} ${c}`, `${sec} ${nsec}`);
       connection = String(ends ?? '');
       errors.userError(name, c, error);
     } finally {

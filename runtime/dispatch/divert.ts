@@ -7,6 +7,7 @@ import { Rec } from '../conntrack/layout.ts';
 import type { EngineCore } from '../conntrack/tracker.ts';
 import { FiveTuple } from '../datatypes/five-tuple.ts';
 import type { Subscription } from '../subscription/contract.ts';
+import { GONE, MADE, type StandInEvents, standInFor } from './callbacks.ts';
 import { Count, openRing, type RingMemory } from './ring.ts';
 import { packValues } from './transfer.ts';
 
@@ -37,6 +38,8 @@ export type DispatchRecord = readonly [
   startNsec: number,
   again: Again,
   ends: FiveTuple | undefined,
+  /** Of a class: the method, or {@link MADE} or {@link GONE}; undefined: a function. */
+  method: string | undefined,
   ...values: unknown[],
 ];
 
@@ -48,21 +51,58 @@ export function createDispatched(app: LoadedApp, core: EngineCore, links: readon
   let c = 0;
   let again: Again = Again.ALWAYS;
 
+  /** Connections that have instances of dispatched classes, with what lets go of them. */
+  const instances = new Map<number, (() => void)[]>();
   const replaced = new Map<string, Handler>();
+  const standIns = new Map<string, StandInEvents>();
   for (const { ring: memory, subscriptions } of links) {
     const ring = openRing(memory);
     subscriptions.forEach(({ name, waits }, index) => {
-      replaced.set(name, (...values) => {
-        const conn = c === 0 ? [0, 0, 0] : [c, rec[c + Rec.START_SEC], rec[c + Rec.START_NSEC]];
-        const record = packValues([index, ...conn, again, c === 0 ? undefined : ends.at(c), ...values]);
+      function headOf(): readonly unknown[] {
+        return [index, c, rec[c + Rec.START_SEC], rec[c + Rec.START_NSEC], again, c === 0 ? undefined : ends.at(c)];
+      }
+      /** Whether it found room; counted either way. */
+      function send(method: string | undefined, values: readonly unknown[]): boolean {
+        const record = packValues([...headOf(), method, ...values]);
         ring.add(Count.DISPATCHED, index);
-        if (ring.push(record)) return;
-        if (!waits || !ring.waitForRoom(record) || !ring.push(record)) ring.add(Count.DROPPED, index);
+        if (ring.push(record)) return true;
+        if (waits && ring.waitForRoom(record) && ring.push(record)) return true;
+        ring.add(Count.DROPPED, index);
+        return false;
+      }
+      replaced.set(name, (...values) => {
+        send(undefined, values);
+      });
+      standIns.set(name, {
+        call: (values) => {
+          send(undefined, values);
+        },
+        make(values) {
+          const made = send(MADE, values);
+          // Told as far as there is room: the next connection in its place takes the instance's place, too.
+          const gone = packValues([...headOf(), GONE]);
+          if (made) instances.set(c, [...(instances.get(c) ?? []), () => ring.push(gone)]);
+          return made;
+        },
+        method(method, values, made) {
+          if (made) send(method, values);
+          else {
+            ring.add(Count.DISPATCHED, index);
+            ring.add(Count.DROPPED, index);
+          }
+        },
       });
     });
   }
+  const diverted: EngineCore = {
+    ...core,
+    callback(name, own, streaming) {
+      const events = standIns.get(name);
+      return events === undefined ? core.callback(name, own, streaming) : standInFor(own, events);
+    },
+  };
 
-  const sub = app.create(core, replaced);
+  const sub = app.create(diverted, replaced);
   /** A function of the subscription, with its connection and level noted. */
   function noted<R, A extends readonly unknown[]>(call: (c: number, ...rest: A) => R, level = Again.ALWAYS) {
     return (conn: number, ...rest: A): R => {
@@ -74,6 +114,15 @@ export function createDispatched(app: LoadedApp, core: EngineCore, links: readon
   const { onL4FirstPacket, update, onL4EndHshk, onL4Stream, onL7OnDisc, onL7EndHdrs, onL4Terminated, onPacket } = sub;
   return {
     ...sub,
+    tracked: {
+      ...sub.tracked,
+      clear(conn) {
+        sub.tracked.clear(conn);
+        if (instances.size === 0) return;
+        for (const letGo of instances.get(conn) ?? []) letGo();
+        instances.delete(conn);
+      },
+    },
     onL4FirstPacket: noted(onL4FirstPacket),
     ...(update && { update: noted(update, Again.UNLESS_FALSE) }),
     ...(onL4EndHshk && { onL4EndHshk: noted(onL4EndHshk) }),

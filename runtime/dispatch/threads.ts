@@ -8,6 +8,7 @@ import type { LoadedApp } from '../cli/load-app.ts';
 import type { DispatchConfig } from '../config/config.ts';
 import { ExitCode, IrisError } from '../errors.ts';
 import { errorOf, faultOf, type WorkerFault } from '../lcore/messages.ts';
+import { callbacksOf } from './callbacks.ts';
 import type { DispatchMessage, DispatchResult, DispatchTask } from './dispatch-worker.ts';
 import type { DispatchLink } from './divert.ts';
 import { Count, createBell, createRingMemory, openRing, type Ring } from './ring.ts';
@@ -203,12 +204,12 @@ function groupsOf({ app, config, live }: DispatchOptions): Group[] {
       );
     }
     if (mode === 'inline') continue;
-    if (!app.handlers.has(name)) {
+    if (!app.handlers.has(name) && !callbacksOf(app).has(name)) {
       throw new IrisError(
         ExitCode.USAGE,
         `dispatch.${name}: there is no handler to run elsewhere`,
-        'only handlers given to defineApp can be dispatched: lines of output, and functions and classes that the filter ' +
-          'file names itself, belong to the receive cores',
+        'handlers given to defineApp can be dispatched, and functions and classes that the filter file names itself; ' +
+          'lines of output belong to the receive cores',
       );
     }
     if (live && onFull === 'wait') {

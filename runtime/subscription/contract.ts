@@ -55,6 +55,12 @@ export interface Core {
   readonly addr6: Int32Array;
   /** Delivers one record to the run's output: one line, `values` keyed by parameter in order. Copies at once. */
   emit(subscription: string, values: Readonly<Record<string, unknown>>): void;
+  /**
+   * The function or class that the filter file names as subscription `name`: `own`, or what stands for it on this core
+   * where it runs on another thread. `streaming`: a call that returns false ends its deliveries of the connection; of a
+   * class every method's call does.
+   */
+  callback<T>(name: string, own: T, streaming?: boolean): T;
   /** Reports an exception of user code; throws on under `--strict`. */
   userError(subscription: string, c: number, error: unknown): void;
 }

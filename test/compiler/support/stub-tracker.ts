@@ -77,6 +77,7 @@ export function stubCore(recordWords: number, deliver: (name: string) => void): 
     fiveTuple: undefined as unknown as Core['fiveTuple'],
     addr6: new Int32Array(8 * 4),
     emit: deliver,
+    callback: (_, own) => own,
     userError(_name, _c, error) {
       throw error;
     },

@@ -103,12 +103,13 @@ async function run(
   config: string,
   more: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  app = 'app.js',
 ): Promise<Outcome> {
   const out = join(folder, `out-${++runs}`);
   const file = `${out}.toml`;
   writeFileSync(file, config);
   const args = [
-    join(folder, 'app.js'),
+    join(folder, app),
     ...(pcap === undefined ? [] : ['--pcap', pcap]),
     '--config',
     file,
@@ -121,6 +122,56 @@ async function run(
   const threads = existsSync(`${out}.threads`) ? readFileSync(`${out}.threads`, 'utf8').trimEnd().split('\n') : [];
   return { ...result, lines, told: JSON.parse(summary ?? '{}'), threads: new Set(threads) };
 }
+
+/** Functions and classes of the filter file itself: what they are told, and in which order. */
+const OWN_FILTER = `
+use { told, pieces, Watch } from "./own.ts"
+subscribe told when tls
+subscribe pieces at L4FirstPacket, InL4Stream when tcp
+subscribe Watch when tcp
+`;
+const OWN = `
+import { appendFileSync } from 'node:fs';
+import { isMainThread, threadId } from 'node:worker_threads';
+import { callback, on, type FiveTuple, type L4Pdu, type SessionProto, type StateTransition, type StateTxData, type TlsHandshake } from 'iris-ts/runtime';
+const out = process.env.OUT ?? '';
+let lines = '';
+function write(...parts: readonly unknown[]): void {
+  lines += parts.map((part) => JSON.stringify(part)).join(' ') + '\\n';
+}
+process.on('exit', () => {
+  appendFileSync(out, lines);
+  if (lines !== '') appendFileSync(out + '.threads', 'own ' + (isMainThread ? 0 : threadId) + '\\n');
+});
+export function told(tls: TlsHandshake, ends: FiveTuple): void { write('told', ends, tls.sni, ends.origAddr); }
+const counts = new Map<string, number>();
+export function pieces(pdu: L4Pdu, ends: FiveTuple): boolean {
+  const n = (counts.get(String(ends)) ?? 0) + 1;
+  counts.set(String(ends), n);
+  write('pieces', ends, n, pdu.length);
+  return n < 3;
+}
+@callback
+export class Watch {
+  bytes = 0;
+  readonly steps: string[] = [];
+  constructor(readonly first: L4Pdu, readonly ends: FiveTuple) {
+    this.first = first.copy();
+    this.ends = ends.copy();
+  }
+  @on('InL4Stream') piece(pdu: L4Pdu): boolean {
+    this.bytes += pdu.length;
+    return this.bytes < 20_000;
+  }
+  @on('L7OnDisc', 'L4Terminated') step(at: StateTransition, what: StateTxData, proto: SessionProto): void {
+    if (process.env.THROW !== undefined && proto === 'tls' && at === 'L7OnDisc') throw new TypeError('not today');
+    this.steps.push(at + ':' + proto);
+    write('Watch', this.ends, this.first.length, this.bytes, this.steps, what.at);
+  }
+}
+`;
+writeFileSync(join(folder, 'own.iris'), OWN_FILTER);
+writeFileSync(join(folder, 'own.ts'), OWN);
 
 const all = (mode: string, more = '') => NAMES.map((name) => `[dispatch.${name}]\nmode = "${mode}"\n${more}`).join('');
 
@@ -160,6 +211,33 @@ test('handlers on other threads are told the same, each connection in order', as
         inline.lines.length,
       );
       assert.ok(counts.every(({ dispatched, done, dropped }) => dropped === 0 && dispatched === done));
+    }
+  }
+});
+
+test('functions and classes of the filter file run on other threads, too', async () => {
+  const compiled = await runCli('compiler/cli/iris-compile.js', [join(folder, 'own.iris')]);
+  assert.is(compiled.code, 0, compiled.stderr);
+  const app = 'own.iris.js';
+  const owned = (mode: string) =>
+    ['told', 'pieces', 'Watch'].map((n) => `[dispatch.${n}]\nmode = "${mode}"\n`).join('');
+  for (const env of [{}, { THROW: '1' }] as Record<string, string>[]) {
+    const inline = await run(SAMPLE, '', [], env, app);
+    assert.is(inline.code, 0, inline.stderr);
+    for (const word of ['"told"', '"pieces"', '"Watch"'])
+      assert.ok(
+        inline.lines.some((line) => line.startsWith(word)),
+        word,
+      );
+    assert.is((inline.told.user_errors.Watch ?? 0) > 0, 'THROW' in env);
+    for (const mode of ['shared', 'dedicated']) {
+      const other = await run(SAMPLE, owned(mode), [], env, app);
+      assert.is(other.code, 0, other.stderr);
+      assert.equal([...other.lines].sort(), [...inline.lines].sort(), mode);
+      assert.equal(other.told.user_errors, inline.told.user_errors);
+      assert.not.ok(other.threads.has('own 0'));
+      for (const { dispatched, done } of Object.values(other.told.dispatch ?? {})) assert.is(dispatched, done);
+      assert.is(Object.keys(other.told.dispatch ?? {}).length, 3);
     }
   }
 });

@@ -86,7 +86,7 @@ test('the table of a terminal', () => {
     '  net_x0 rx_good_packets 3,000',
   ]);
   const [head, ...rest] = tableLines(look(1, 1), look(0, 1), { throughput: false, mempoolUsage: false, portStats: [] });
-  assert.is(head, 'iris  00:00:01   20 connections   LOST 4 packets (0.4 %)');
+  assert.is(head, 'iris  00:00:01   20 connections   LOST 4 packets (0.4 %)   DROPPED 13 lines');
   assert.not.match(rest.join(), /pps|mempool|rx_good/);
 });
 
