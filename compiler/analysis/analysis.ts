@@ -144,23 +144,27 @@ export function createAnalysis(host: AnalysisHost, path: string): Analysis {
         return info === undefined ? undefined : { is: 'filter', info };
       }
     }
+    const own = ts.isClassDeclaration(node) ? classes.staticFilters(declared, resolved) : [];
+    const filters = own.length === 0 ? {} : { filters: own };
     if (ts.isClassDeclaration(node)) {
       const mark = classes.mark(resolved);
       if (mark?.name === 'callback') {
         const info = classes.callback(declared, resolved);
-        return info === undefined ? undefined : { is: 'callback', info };
+        return info === undefined ? undefined : { is: 'callback', info, ...filters };
       }
       if (mark?.name === 'filter') {
         const info = classes.filter(declared, resolved, mark);
-        return info === undefined ? undefined : { is: 'filter', info };
+        return info === undefined ? undefined : { is: 'filter', info, ...filters };
       }
     }
     const info = dataTypeOf(resolved);
-    if (info !== undefined) return { is: 'dataType', info };
+    if (info !== undefined) return { is: 'dataType', info, ...filters };
+    if (own.length > 0) return { is: 'filters', filters: own };
     const callback = functions.callback(declared, resolved);
     if (callback !== undefined) return { is: 'callback', info: callback };
     if (ts.isClassDeclaration(node)) {
-      const hint = 'mark the class `@callback`, `@datatype` or `@filter`';
+      const hint =
+        'mark the class `@callback`, `@datatype` or `@filter`, or static methods of it `@filter({ at: LEVEL })`';
       report.error('not-marked', declared, `the class \`${name}\` says nothing of what it is`, hint);
     } else if (isTypeOnly(node)) {
       report.error('type-only', declared, `\`${name}\` is only a type: there is nothing to call`);

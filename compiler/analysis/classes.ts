@@ -22,7 +22,9 @@ export interface ClassReader {
   dataType(resolved: Resolved, mark: Mark | undefined): DataTypeInfo | undefined;
   /** Undefined, and reported, when it has no method that is ever called. */
   callback(declared: Declared, resolved: Resolved): CallbackInfo | undefined;
-  /** Likewise. */
+  /** The static methods of a class that are filters by themselves. */
+  staticFilters(declared: Declared, resolved: Resolved): readonly FilterInfo[];
+  /** Likewise, of a class marked as one. */
   filter(declared: Declared, resolved: Resolved, mark: Mark): FilterInfo | undefined;
   /** Whether a declaration is a data type, without reading it in full. */
   isDataType(resolved: Resolved): boolean;
@@ -128,9 +130,40 @@ export function createClassReader(context: ClassContext): ClassReader {
     };
   }
 
+  function staticFilters(declared: Declared, { module, node }: Resolved): readonly FilterInfo[] {
+    if (!ts.isClassDeclaration(node)) return [];
+    const plain = marks.read(module, node).length === 0;
+    return node.members.flatMap((member): readonly FilterInfo[] => {
+      if (!ts.isMethodDeclaration(member)) return [];
+      // The other methods of a class that is marked are read with it.
+      if (!plain && !hasModifier(member, ts.SyntaxKind.StaticKeyword)) return [];
+      const mark = marks.read(module, member).find((one) => one.name === 'filter');
+      if (mark === undefined) return [];
+      const place = { file: module.source, span: spanOf(mark.node) };
+      const at = marks.options(module, mark, ['at']).get('at');
+      if (at === undefined) {
+        report.error('missing-level', place, 'a static filter says where it is asked', '`@filter({ at: LEVEL })`');
+        return [];
+      }
+      if (isHidden(member) || !ts.isIdentifier(member.name)) {
+        report.error('hidden-method', place, 'a static filter must be public, with a plain name');
+        return [];
+      }
+      const name = `${declared.name}.${member.name.text}`;
+      const levels = marks.levels(module, [at]);
+      if (levels.length > 1 && levels.includes('Packet'))
+        report.error('bad-filter', place, FRAMES, 'make it two filters');
+      update(module, member, levels, 'filter');
+      if (levels.length === 0) return [];
+      const info = { ...declared, name, span: spanOf(member.name), staticOf: declared.name };
+      return [{ ...info, kind: 'function', levels, params: signatures.params(module, member), methods: [] }];
+    });
+  }
+
   function filter(declared: Declared, { module, node }: Resolved, mark: Mark): FilterInfo | undefined {
     const options = marks.options(module, mark, ['at']);
-    const at = atOption(module, options);
+    const option = options.get('at');
+    const at = option === undefined ? undefined : marks.levels(module, [option]);
     const found = ts.isClassDeclaration(node) ? methods(module, node, 'filter', at) : [];
     const made = ts.isClassDeclaration(node) ? constructorOf(node) : undefined;
     if (found.length === 0) {
@@ -162,7 +195,7 @@ export function createClassReader(context: ClassContext): ClassReader {
     module: Module,
     node: ts.ClassDeclaration,
     role: 'datatype' | 'callback' | 'filter',
-    at?: Level,
+    at?: readonly Level[],
   ): readonly UpdateMethod[] {
     const found: UpdateMethod[] = [];
     const plain: ts.MethodDeclaration[] = [];
@@ -170,7 +203,7 @@ export function createClassReader(context: ClassContext): ClassReader {
       if (!ts.isMethodDeclaration(member)) continue;
       const on = marks.read(module, member).find((mark) => mark.name === 'on');
       if (on === undefined) {
-        if (!isHidden(member)) plain.push(member);
+        if (!isHidden(member) && !hasModifier(member, ts.SyntaxKind.StaticKeyword)) plain.push(member);
         continue;
       }
       const place = { file: module.source, span: spanOf(on.node) };
@@ -182,7 +215,7 @@ export function createClassReader(context: ClassContext): ClassReader {
       }
       found.push(update(module, member, marks.levels(module, on.args), role));
     }
-    if (at !== undefined && found.length === 0 && plain.length === 1) found.push(update(module, plain[0], [at], role));
+    if (at !== undefined && found.length === 0 && plain.length === 1) found.push(update(module, plain[0], at, role));
     return found;
   }
 
@@ -242,8 +275,11 @@ export function createClassReader(context: ClassContext): ClassReader {
     };
   }
 
-  return { dataType, isDataType, callback, filter, mark, columnsOf: (info) => columnClasses.get(info) };
+  return { dataType, isDataType, callback, filter, staticFilters, mark, columnsOf: (info) => columnClasses.get(info) };
 }
+
+/** Why no filter is asked of frames and of connections both. */
+export const FRAMES = '`Packet` is for single frames outside any connection, and the other levels are of a connection';
 
 const OPTIONS = ['expensive', 'at', 'kind', 'protocol'];
 const KINDS = ['view', 'session', 'pdu', 'context'] as const;

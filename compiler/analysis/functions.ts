@@ -1,5 +1,6 @@
 /** Reads functions that handle deliveries, and functions made filters by `filter(level, fn)`. */
 import { ts } from 'ts-morph';
+import { FRAMES } from './classes.ts';
 import type { CallbackInfo, DataTypeInfo, Declared, FilterInfo } from './info.ts';
 import type { MarkReader } from './marks.ts';
 import { type Module, type Modules, type Resolved, spanOf } from './modules.ts';
@@ -57,8 +58,7 @@ export function createFunctionReader(
       report.error('filter-returns-nothing', place, `the filter \`${declared.name}\` returns nothing`, hint);
     }
     if (levels.length > 1 && levels.includes('Packet')) {
-      const why = '`Packet` is for single frames outside any connection, and the other levels are of a connection';
-      report.error('bad-filter', { file: module.source, span: spanOf(level) }, why, 'make it two filters');
+      report.error('bad-filter', { file: module.source, span: spanOf(level) }, FRAMES, 'make it two filters');
     }
     const params = signatures.params(from, node);
     checkLevels(report, from, params, levels, known);

@@ -93,6 +93,8 @@ export interface CallbackInfo extends Declared {
 /** A user's filter. */
 export interface FilterInfo extends Declared {
   readonly kind: 'function' | 'class';
+  /** The class whose static method it is; its name is then `Class.method`, as conditions write it. */
+  readonly staticOf?: string;
   readonly levels: readonly Level[];
   readonly params: readonly { readonly name: string; readonly type: string; readonly span: Span }[];
   readonly methods: readonly UpdateMethod[];

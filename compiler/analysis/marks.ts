@@ -2,7 +2,7 @@
 import { ts } from 'ts-morph';
 import { didYouMean } from '../catalog/suggest.ts';
 import { LEVELS, type Level } from './info.ts';
-import { type Module, type Modules, RUNTIME_MODULE, spanOf } from './modules.ts';
+import { hasModifier, type Module, type Modules, RUNTIME_MODULE, spanOf } from './modules.ts';
 import type { Report } from './report.ts';
 
 const MARKS = ['datatype', 'callback', 'filter', 'on'] as const;
@@ -25,6 +25,18 @@ export interface MarkReader {
   levels(module: Module, args: readonly ts.Expression[]): readonly Level[];
   /** Properties of an options literal, `@datatype({ … })`, of which only `allowed` exist. */
   options(module: Module, mark: Mark, allowed: readonly string[]): ReadonlyMap<string, ts.Expression>;
+}
+
+const PLACES: Readonly<Record<MarkName, string>> = {
+  datatype: 'a class',
+  callback: 'a class',
+  filter: 'a class or a static method',
+  on: 'a method',
+};
+
+function isMisplaced(name: MarkName, node: ts.ClassDeclaration | ts.MethodDeclaration): boolean {
+  if (!ts.isMethodDeclaration(node)) return name === 'on';
+  return name === 'filter' ? !hasModifier(node, ts.SyntaxKind.StaticKeyword) : name !== 'on';
 }
 
 export function createMarkReader(modules: Modules, report: Report): MarkReader {
@@ -55,12 +67,8 @@ export function createMarkReader(modules: Modules, report: Report): MarkReader {
       const name = ours(module, called ? expression.expression : expression);
       if (name === undefined) continue;
       const place = { file: module.source, span: spanOf(decorator) };
-      if ((name === 'on') !== ts.isMethodDeclaration(node)) {
-        report.error(
-          'misplaced-decorator',
-          place,
-          name === 'on' ? '`@on` belongs on a method' : `\`@${name}\` belongs on a class`,
-        );
+      if (isMisplaced(name, node)) {
+        report.error('misplaced-decorator', place, `\`@${name}\` belongs on ${PLACES[name]}`);
       } else if (marks.some((mark) => mark.name === name)) {
         report.error('duplicate-decorator', place, `\`@${name}\` stands here twice`);
       } else {
@@ -70,7 +78,8 @@ export function createMarkReader(modules: Modules, report: Report): MarkReader {
     if (marks.length > 1) {
       const names = marks.map((mark) => `\`@${mark.name}\``).join(' and ');
       const place = { file: module.source, span: spanOf(marks[1].node) };
-      report.error('conflicting-decorators', place, `a class is one of ${names}, not both`);
+      const what = ts.isMethodDeclaration(node) ? 'method' : 'class';
+      report.error('conflicting-decorators', place, `a ${what} is one of ${names}, not both`);
     }
     return marks;
   }

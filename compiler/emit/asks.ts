@@ -44,7 +44,7 @@ export function userCondition(literal: Literal, level: Level, given: readonly In
 /** Statements that ask once: a class is made for it, and thrown away. */
 function askedLines(filter: FilterInfo, level: Level, context: Context): readonly string[] {
   const said = context.scope.value(RUNTIME, 'verdict');
-  const called = context.scope.value(filter.module, filter.name);
+  const called = calledName(filter, context);
   const out: string[] = [];
   const own =
     filter.kind === 'class' ? argumentsOf(typesOf(filter.params, context), level, context, 'return false') : undefined;
@@ -60,6 +60,13 @@ function askedLines(filter: FilterInfo, level: Level, context: Context): readonl
     out.unshift(`if (session.proto !== ${protocolNumber(session, context.scope)}) return false`);
   }
   return [...out, `return ${calls.join(' || ')}`];
+}
+
+/** The function or class of a filter, as generated code names it. */
+function calledName({ module, name, staticOf }: FilterInfo, { scope }: Context): string {
+  return staticOf === undefined
+    ? scope.value(module, name)
+    : scope.value(module, staticOf) + name.slice(staticOf.length);
 }
 
 const typesOf = (params: FilterRun['params'], context: Context) => params.map(({ type }) => typeByName(type, context));
@@ -159,7 +166,7 @@ function runLines(filter: FilterInfo, run: FilterRun, context: Context): Body {
   const verdict = scope.value(RUNTIME, 'verdict');
   const types = typesOf(run.params, context);
   const given = argumentsOf(types, run.level, context, 'return -1');
-  const called = run.method === undefined ? scope.value(filter.module, filter.name) : `own.${run.method}`;
+  const called = run.method === undefined ? calledName(filter, context) : `own.${run.method}`;
   const said = `${verdict}(${called}(${given.list}))`;
   const conditions: string[] = [];
   let { uses } = given;

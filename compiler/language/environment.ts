@@ -34,8 +34,25 @@ export type UseResolution =
       readonly diagnostics: readonly Diagnostic[];
     };
 
-/** What a used name is. */
-export type UsedName =
+/** What a used name is. `filters`: of any class its static methods that are filters, conditions call them `Class.method`. */
+export type UsedName = (
   | { readonly is: 'callback'; readonly info: CallbackInfo }
   | { readonly is: 'filter'; readonly info: FilterInfo }
-  | { readonly is: 'dataType'; readonly info: DataTypeInfo };
+  | { readonly is: 'dataType'; readonly info: DataTypeInfo }
+  /** A class that is nothing else. */
+  | { readonly is: 'filters' }
+) & { readonly filters?: readonly FilterInfo[] };
+
+/** What a name is that is not what it should be. */
+export function kindOfName({ is }: UsedName): string {
+  switch (is) {
+    case 'callback':
+      return 'a callback';
+    case 'filter':
+      return 'a filter';
+    case 'dataType':
+      return 'a data type';
+    case 'filters':
+      return 'a class of filters';
+  }
+}

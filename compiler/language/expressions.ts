@@ -16,6 +16,7 @@ import {
 } from '../catalog/catalog.ts';
 import { didYouMean, nearest } from '../catalog/suggest.ts';
 import type { CompareExpr, Expr, FieldPath, LetStatement, NameExpr, Operator, SourceFile, Span, Value } from './ast.ts';
+import { kindOfName, type UsedName } from './environment.ts';
 import type { Report } from './report.ts';
 import type { Scope } from './scope.ts';
 import type { Element, Sets } from './sets.ts';
@@ -83,8 +84,9 @@ export function createExpressions(file: SourceFile, scope: Scope, sets: Sets, re
     const used = scope.used.get(name)?.named;
     if (used?.is === 'filter') return { kind: 'user', filter: used.info, span };
     if (used !== undefined) {
-      const what = used.is === 'callback' ? 'a callback' : 'a data type';
-      report.error('not-a-condition', span, `\`${name}\` is ${what}, not a filter`);
+      const [own] = used.filters ?? [];
+      const suggestion = own === undefined ? undefined : `name one of its filters: \`${own.name}\``;
+      report.error('not-a-condition', span, `\`${name}\` is ${kindOfName(used)}, not a filter`, { suggestion });
       return undefined;
     }
     const protocols = resolveProtocol(name);
@@ -114,7 +116,32 @@ export function createExpressions(file: SourceFile, scope: Scope, sets: Sets, re
     return owner === undefined ? undefined : `did you mean \`${owner.name}.${name}\`?`;
   }
 
+  /** `Class.method`: a static method that is a filter. `undefined` also after reporting that there is none. */
+  function staticFilter(expr: CompareExpr, owner: string, used: UsedName): TypedExpr | undefined {
+    scope.touch(owner);
+    const { name, span } = expr.field.field;
+    const whole = `${owner}.${name}`;
+    const filters = used.filters ?? [];
+    const found = filters.find((one) => one.name === whole);
+    if (found === undefined) {
+      const names = filters.map((one) => one.name);
+      const hint = names.length === 0 ? 'a static method becomes one by `@filter({ at: LEVEL })`' : undefined;
+      const suggestion = didYouMean(whole, names) ?? hint ?? `there is ${names.map((one) => `\`${one}\``).join(', ')}`;
+      report.error('unknown-filter', span, `\`${owner}\` has no static filter \`${name}\``, { suggestion });
+      return undefined;
+    }
+    if (expr.op !== undefined) {
+      report.error('not-a-field', expr.span, `\`${whole}\` is a filter: it is true or false by itself`);
+      return undefined;
+    }
+    return { kind: 'user', filter: found, span: expr.span };
+  }
+
   function convertCompare(expr: CompareExpr): TypedExpr | undefined {
+    const owner = expr.field.proto?.name;
+    const used = owner === undefined ? undefined : scope.used.get(owner)?.named;
+    if (owner !== undefined && used !== undefined) return staticFilter(expr, owner, used);
+    if (owner !== undefined && scope.broken.has(owner)) return undefined;
     const fields = findFields(expr.field);
     const comparison = expr.op === undefined ? undefined : readComparison(expr, expr.op, fields);
     if (fields === undefined) return undefined;

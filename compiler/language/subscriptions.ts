@@ -4,7 +4,7 @@ import { findProtocol } from '../catalog/catalog.ts';
 import { didYouMean } from '../catalog/suggest.ts';
 import type { FilterFile, Ident, SourceFile, Span, SubscribeStatement } from './ast.ts';
 import { checkClass } from './callback-class.ts';
-import type { CheckEnvironment } from './environment.ts';
+import { type CheckEnvironment, kindOfName } from './environment.ts';
 import type { Expressions } from './expressions.ts';
 import {
   conjunctionProblem,
@@ -150,9 +150,8 @@ export function createSubscriptions(
     }
     if (scope.broken.has(name.name)) return undefined;
     if (named !== undefined) {
-      const what =
-        named.is === 'filter' ? 'a filter: use it behind `when`' : 'a data type: use it as the type of a parameter';
-      report.error('not-a-callback', name.span, `\`${name.name}\` is ${what}`);
+      const use = named.is === 'dataType' ? 'use it as the type of a parameter' : 'use it behind `when`';
+      report.error('not-a-callback', name.span, `\`${name.name}\` is ${kindOfName(named)}: ${use}`);
       return undefined;
     }
     const callbacks = [...scope.used].filter(([, used]) => used.named.is === 'callback').map(([one]) => one);
@@ -183,8 +182,7 @@ export function createSubscriptions(
     const info = env.dataType(name, seenFrom);
     if (info !== undefined || scope.broken.has(name)) return info;
     if (used !== undefined) {
-      const what = used.is === 'filter' ? 'a filter' : 'a callback';
-      report.error('unknown-type', span, `\`${name}\` is ${what}, not a data type`, details);
+      report.error('unknown-type', span, `\`${name}\` is ${kindOfName(used)}, not a data type`, details);
       return undefined;
     }
     const own = [...scope.used].filter(([, one]) => one.named.is === 'dataType').map(([one]) => one);

@@ -86,10 +86,13 @@ export const Continue = 'continue';
 
 /** What `@filter({ … })` may say. */
 export interface FilterOptions {
-  /** Where its only method is asked. */
-  readonly at: Level;
+  /** Where its only method is asked, or the static method that is marked. */
+  readonly at: Level | readonly Level[];
 }
 type FilterFunction = (...args: never[]) => Verdict;
+interface FilterDecorator extends ClassDecorator {
+  (method: FilterFunction, context: ClassMethodDecoratorContext & { readonly static: true }): void;
+}
 
 /**
  * Marks a class as a stateful filter: its `@on` methods return `Accept`, `Drop` or `Continue`, and are asked until one of
@@ -97,8 +100,11 @@ type FilterFunction = (...args: never[]) => Verdict;
  * the packet it was given at. Undecided is neither: what a filter has not said by the end of the connection is no.
  */
 export function filter(target: Class, context: ClassDecoratorContext): void;
-/** The same, for a class with one method: where it is asked. */
-export function filter(options: FilterOptions): ClassDecorator;
+/**
+ * The same, for a class with one method: where it is asked. On a static method of any class: that method is a filter by
+ * itself, as a function is that the other form of `filter` marks; conditions call it `Class.method`.
+ */
+export function filter(options: FilterOptions): FilterDecorator;
 /**
  * Makes a function a filter that is asked at `level`. Its parameters say which data it wants. At `Packet` it is a test of
  * the packet at hand, at `L7EndHdrs` alone of each session; else it is asked until it decides, as a class is.

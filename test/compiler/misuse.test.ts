@@ -75,6 +75,11 @@ const MISUSES: readonly Misuse[] = [
     iris: 'use { late, frame, mixed, atEnd } from "./my.ts"\nsubscribe a(tls: TlsHandshake) at L7EndHdrs when late\nsubscribe b(ft: FiveTuple) at L4Terminated when frame\nsubscribe c(ft: FiveTuple) at L4Terminated when mixed\nsubscribe d(pdu: L4Pdu) at InL4Conn when atEnd\nsubscribe e(pdu: L4Pdu) at Packet when late',
     my: "export const late = filter('InL4Stream', (pdu: L4Pdu) => Continue);\nexport const frame = filter('Packet', (pdu: L4Pdu) => true);\nexport const mixed = filter(['Packet', 'L4FirstPacket'], (pdu: L4Pdu) => true);\nexport const atEnd = filter('L4Terminated', (conn: ConnRecord) => true);\n",
   },
+  {
+    what: 'static filters that are not there, or not used as such',
+    iris: 'use { Mine, Count } from "./my.ts"\nsubscribe a(ft: FiveTuple) at L4Terminated when Mine.bigg or Mine\nsubscribe b(ft: FiveTuple) at L4Terminated when Count.many\nsubscribe c(ft: FiveTuple) at L4FirstPacket when Mine.big = 1 or Mine.late\nsubscribe Mine when tcp\nsubscribe d(mine: Mine) at L4Terminated when tcp',
+    my: "export class Mine {\n  @filter({ at: 'L4FirstPacket' }) static big(ft: FiveTuple): boolean { return true; }\n  @filter({ at: 'InL4Conn' }) static late(pdu: L4Pdu): boolean { return true; }\n}\n@datatype export class Count {\n  n: u32 = 0;\n  @on('InL4Conn') f(pdu: L4Pdu) { this.n++; }\n}\n",
+  },
 ];
 
 function report({ iris, my }: Misuse): string {

@@ -65,6 +65,12 @@ export class Watch {
 export class Busy {
   ask(_pdu: L4Pdu): boolean { return true; }
 }
+export class Mine {
+  @filter({ at: 'L4FirstPacket' }) static near(ft: FiveTuple): boolean { return ft.origPort > 5; }
+  @filter({ at: 'InL4Con' }) static far(_pdu: L4Pdu) { return Accept; } // TS1241 TS2820
+  @filter({ at: 'InL4Conn' }) mine(_pdu: L4Pdu) { return Accept; } // TS1241
+  @filter({ at: 'InL4Conn' }) static said(_pdu: L4Pdu) { return 'yes'; } // TS1241
+}
 @datatype({ expensiv: true }) // TS2561
 export class Notes {
   @on('InL4Conn') note(pdu: L4Pdu): void { pdu.copy(); }

@@ -159,6 +159,9 @@ scenario('deliveries tell the pattern, the protocol, the transition', async () =
     for (const { value } of calls.filter(({ name }) => name === 'names')) {
       assert.match(String(value), /^\d+ L4FirstPacket L4EndHshk L7OnDisc$/);
     }
+    const secure = calls.filter(({ name }) => name === 'secure');
+    assert.equal([...new Set(valuesOf(secure))], secure.length === 0 ? [] : [443]);
+    if (i === 1) assert.ok(secure.length > 50);
     for (const { value } of calls.filter(({ name }) => name === 'long')) assert.ok(String(value).length > 10);
     if (i === 1) {
       assert.equal([...patterns].sort(), known.sort());

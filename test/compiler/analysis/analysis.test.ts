@@ -139,6 +139,31 @@ test('filters', () => {
   ]);
 });
 
+test('static methods that are filters', () => {
+  const text = `${IMPORTS}
+    export class Mine {
+      @filter({ at: 'L4FirstPacket' }) static near(ft: FiveTuple): boolean { return true; }
+      @filter({ at: ['L4EndHshk', 'InL4Conn'] }) static slow(start: StartTime) { return Drop; }
+      static helper(): number { return 1; }
+    }
+    @datatype export class Count {
+      n: u32 = 0;
+      @on('InL4Conn') add(pdu: L4Pdu): void { this.n++; }
+      @filter({ at: 'InL4Conn' }) static many(count: Count): boolean { return count.n > 5; }
+    }`;
+  const [mine, count] = use(text, ['Mine', 'Count']);
+  assert.equal([mine?.is, count?.is], ['filters', 'dataType']);
+  const found = [...(mine?.filters ?? []), ...(count?.filters ?? [])];
+  assert.equal(
+    found.map(({ name, staticOf, kind, levels, params }) => [name, staticOf, kind, levels, types(params)]),
+    [
+      ['Mine.near', 'Mine', 'function', ['L4FirstPacket'], ['ft: FiveTuple']],
+      ['Mine.slow', 'Mine', 'function', ['L4EndHshk', 'InL4Conn'], ['start: StartTime']],
+      ['Count.many', 'Count', 'function', ['InL4Conn'], ['count: Count']],
+    ],
+  );
+});
+
 test('data types by the file that declares them', () => {
   const count = `${IMPORTS}@datatype({ expensive: true }) export class Count { n: u32 = 0; @on('L4EndHshk') f() { this.n++; } }`;
   const analysis = analyse({

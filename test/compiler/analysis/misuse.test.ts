@@ -110,6 +110,11 @@ const MISUSES: readonly Misuse[] = [
     text: `${IMPORTS}@filter export class C {\n  a(): boolean { return true; }\n}\n`,
   },
   {
+    what: 'static filters',
+    names: ['C', 'D', 'E'],
+    text: `${IMPORTS}export class C {\n  @filter({ at: 'L4FirstPacket' }) own(ft: FiveTuple): boolean { return true; }\n}\nexport class D {\n  @filter({ at: 'L4First' }) static a(ft: FiveTuple): boolean { return true; }\n  @filter({ at: ['Packet', 'InL4Conn'] }) static b(pdu: L4Pdu): boolean { return true; }\n  @filter({}) static c(ft: FiveTuple): boolean { return true; }\n  @filter({ at: 'L4FirstPacket' }) private static d(ft: FiveTuple): boolean { return true; }\n  @filter({ at: 'L4FirstPacket' }) static e(tls: TlsHandshake): void {}\n}\nexport class E {\n  @on('InL4Conn') @filter({ at: 'InL4Conn' }) static both(pdu: L4Pdu): boolean { return true; }\n}\n`,
+  },
+  {
     what: 'two data types of one name',
     names: ['f', 'g'],
     text: `${IMPORTS}import type { Count } from './a.ts';\nimport type { Count as Other } from './b.ts';\nexport function f(c: Count): void {}\nexport function g(c: Other): void {}\n`,

@@ -41,6 +41,8 @@ const FILTERS: readonly FilterInfo[] = [
   functionFilter('atDiscovery', 'L7OnDisc'),
   functionFilter('atSession', 'L7EndHdrs'),
   functionFilter('atEnd', 'L4Terminated'),
+  { ...functionFilter('Mine.atFirst', 'L4FirstPacket'), staticOf: 'Mine' },
+  { ...functionFilter('Mine.atPackets', 'InL4Conn'), staticOf: 'Mine' },
   functionFilter('atTwo', 'L4EndHshk', 'InL4Stream'),
   classFilter('Once', method('first', 'L4FirstPacket')),
   classFilter('Counter', method('packet', 'InL4Conn'), method('end', 'L4Terminated')),
@@ -61,7 +63,10 @@ const METHODS = Object.entries(LEVELS_OF).map(([name, levels]) => method(name, .
 
 /** The user's module: filters and methods ask the test. */
 const USER_MODULE = [
-  ...FILTERS.map(({ name, kind, methods }) => {
+  `export class Mine { ${FILTERS.filter((f) => f.staticOf === 'Mine')
+    .map(({ name }) => `static ${name.slice('Mine.'.length)}() { return globalThis.irisAsked('${name}'); }`)
+    .join(' ')} }`,
+  ...FILTERS.filter((f) => f.staticOf === undefined).map(({ name, kind, methods }) => {
     if (kind === 'function') return `export const ${name} = () => globalThis.irisAsked('${name}');`;
     const bodies = methods.map((m) => `${m.name}() { return globalThis.irisAsked('${name}'); }`);
     return `export class ${name} { ${bodies.join(' ')} }`;

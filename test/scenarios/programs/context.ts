@@ -1,13 +1,17 @@
 import {
+  Continue,
+  Drop,
   datatype,
   type FilterStr,
   type FiveTuple,
   filter,
   on,
   type SessionProto,
+  type StartTime,
   type StateTransition,
   type StateTxData,
   type TlsHandshake,
+  type Verdict,
 } from 'iris-ts/runtime';
 import { told } from './told.ts';
 
@@ -30,11 +34,20 @@ export class Steps {
   @on('L4FirstPacket', 'L4EndHshk', 'L7OnDisc') step(at: StateTransition): void {
     this.list.push(at);
   }
+  @filter({ at: 'L4FirstPacket' }) static secure(ft: FiveTuple): boolean {
+    return ft.respPort === 443;
+  }
+  @filter({ at: ['InL4Conn', 'L4Terminated'] }) static other(start: StartTime): Verdict {
+    return start.time > 0 ? Drop : Continue;
+  }
 }
 
 export const isTls = filter('L7OnDisc', (proto: SessionProto) => proto === 'tls');
 export const longName = filter('L7EndHdrs', (tls: TlsHandshake) => (tls.sni ?? '').length > 10);
 
+export function secure(ft: FiveTuple): void {
+  told('secure', ft, ft.respPort);
+}
 export function matched(ft: FiveTuple, why: FilterStr): void {
   told('matched', ft, why);
 }
