@@ -7,10 +7,20 @@
 export { L4Pdu } from './conntrack/l4-pdu.ts';
 // What generated modules link against.
 export type { EndReason } from './conntrack/layout.ts';
+export { ByteCount } from './datatypes/byte-count.ts';
+export { CommunityId } from './datatypes/community-id.ts';
+export { ConnDuration } from './datatypes/conn-duration.ts';
+export { ConnHistory } from './datatypes/conn-history.ts';
 export { ConnRecord } from './datatypes/conn-record.ts';
 export type { CoreId, FilterStr, SessionProto, StateTransition, StateTxData } from './datatypes/context.ts';
+export { EthAddr, EtherTCI } from './datatypes/ethernet.ts';
 export { FiveTuple } from './datatypes/five-tuple.ts';
+export { HandshakeRtt } from './datatypes/handshake-rtt.ts';
+export { InterArrivals } from './datatypes/inter-arrivals.ts';
 export { Lifespan } from './datatypes/lifespan.ts';
+export { AnonFiveTuple, ClearedFiveTuple } from './datatypes/masked-five-tuples.ts';
+export { BidirPktStream, OrigPktStream, RespPktStream } from './datatypes/packet-streams.ts';
+export { PktCount } from './datatypes/pkt-count.ts';
 export { StartTime } from './datatypes/start-time.ts';
 export type { Session } from './protocols/contract.ts';
 export { DnsTransaction } from './protocols/dns/transaction.ts';

@@ -109,6 +109,10 @@ export class L4Pdu {
   get gapBefore(): number {
     return this.#pkt[this.#p + Pkt.GAP];
   }
+  /** Link type of the frame, a number of the tcpdump.org registry: 1 Ethernet, 101 raw IP, 113 Linux cooked, … */
+  get linkType(): number {
+    return this.#pkt[this.#p + Pkt.LINK] & 0xffff;
+  }
   /** The frame from its link-layer header on, as captured: a view of packet memory, valid during the call. */
   get frame(): Uint8Array {
     const start = this.#pkt[this.#p + Pkt.OFFSET];

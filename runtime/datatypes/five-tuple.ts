@@ -72,6 +72,17 @@ export class FiveTuple {
     return this.#rec[this.#c + Rec.PORTS] & 0xffff;
   }
 
+  /** The address of one end in network order: 4 or 16 bytes of its own. */
+  addressBytes(end: 'orig' | 'resp'): Uint8Array {
+    const [word, at] = end === 'orig' ? [Rec.SRC, 0] : [Rec.DST, 4];
+    const first = (this.#c / this.#recordWords) * 8 + at;
+    const words = this.isIpv6 ? this.#addr6.subarray(first, first + 4) : [this.#rec[this.#c + word]];
+    const bytes = new Uint8Array(words.length * 4);
+    const view = new DataView(bytes.buffer);
+    for (const [i, one] of words.entries()) view.setInt32(i * 4, one);
+    return bytes;
+  }
+
   #address(word: number, at: number): string {
     if (!this.isIpv6) return ipv4Text(this.#rec[this.#c + word]);
     return ipv6Text(this.#addr6, (this.#c / this.#recordWords) * 8 + at);

@@ -31,3 +31,13 @@ export function ipv6Text(words: Int32Array, at: number): string {
   if (start < 0) return text.join(':');
   return `${text.slice(0, start).join(':')}::${text.slice(start + length).join(':')}`;
 }
+
+/** An address in network order, 4 or 16 bytes, as text. */
+export function addressText(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length === 4) return ipv4Text(view.getInt32(0));
+  return ipv6Text(
+    Int32Array.from({ length: 4 }, (_, i) => view.getInt32(i * 4)),
+    0,
+  );
+}

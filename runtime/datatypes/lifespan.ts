@@ -54,9 +54,13 @@ export class Lifespan {
     return this.#rec.slice(this.#c, this.#c + Rec.PLAN);
   }
   static unpack(packed: Int32Array): Lifespan {
+    return new Lifespan(Lifespan.memoryOf(packed));
+  }
+  /** What {@link pack} made, as memory whose only record starts at word 0. */
+  static memoryOf(packed: Int32Array): LifespanMemory {
     // What comes from another thread may lie anywhere in its buffer.
     const rec = packed.byteOffset % 8 === 0 ? packed : packed.slice();
-    return new Lifespan({ rec, recF: new Float64Array(rec.buffer, rec.byteOffset, rec.length >> 1) });
+    return { rec, recF: new Float64Array(rec.buffer, rec.byteOffset, rec.length >> 1) };
   }
   toJSON(): { readonly start: number; readonly duration: number; readonly ended: string } {
     return { start: this.start, duration: this.duration, ended: this.ended };

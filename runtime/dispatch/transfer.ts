@@ -7,8 +7,14 @@
  */
 import { deserialize, serialize } from 'node:v8';
 import { L4Pdu } from '../conntrack/l4-pdu.ts';
+import { CommunityId } from '../datatypes/community-id.ts';
+import { ConnDuration } from '../datatypes/conn-duration.ts';
+import { EthAddr, EtherTCI } from '../datatypes/ethernet.ts';
 import { FiveTuple } from '../datatypes/five-tuple.ts';
+import { InterArrivals } from '../datatypes/inter-arrivals.ts';
 import { Lifespan } from '../datatypes/lifespan.ts';
+import { AnonFiveTuple, ClearedFiveTuple } from '../datatypes/masked-five-tuples.ts';
+import { BidirPktStream, OrigPktStream, RespPktStream } from '../datatypes/packet-streams.ts';
 import { StartTime } from '../datatypes/start-time.ts';
 import { ExitCode, IrisError } from '../errors.ts';
 import { DnsTransaction } from '../protocols/dns/transaction.ts';
@@ -23,17 +29,32 @@ import { columnClasses, detached, keep } from '../subscription/column-view.ts';
 
 /** Flyweights that say themselves what they are made of. */
 const VIEWS: ReadonlyMap<string, { readonly prototype: object; unpack(packed: never): object }> = new Map(
-  Object.entries({ FiveTuple, L4Pdu, Lifespan, StartTime }),
+  Object.entries({
+    AnonFiveTuple,
+    ClearedFiveTuple,
+    CommunityId,
+    ConnDuration,
+    FiveTuple,
+    L4Pdu,
+    Lifespan,
+    StartTime,
+  }),
 );
 /** Classes whose instances are their fields. */
 const RECORDS: ReadonlyMap<string, { readonly prototype: object }> = new Map(
   Object.entries({
+    BidirPktStream,
     ClientHello,
     DnsTransaction,
     DtlsHandshake,
+    EthAddr,
+    EtherTCI,
     HttpTransaction,
+    InterArrivals,
     MqttConnect,
+    OrigPktStream,
     QuicStream,
+    RespPktStream,
     ServerHello,
     SshHandshake,
     SshSide,

@@ -1,6 +1,6 @@
 /** Compiles the programs of this folder as a user would, and runs them over captures of the corpus in this process. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runOffline } from '../../runtime/cli/offline.ts';
 import { defaultConfig } from '../../runtime/config/config.ts';
@@ -18,7 +18,17 @@ export interface Call {
 export interface Programs {
   /** What user code of a program was told over a capture, in order. */
   run(program: string, capture: string): Promise<readonly Call[]>;
+  /** The lines that a program delivers over a capture, in order. */
+  lines(program: string, capture: string): Promise<readonly Line[]>;
   remove(): void;
+}
+
+/** One line of output. */
+export interface Line {
+  readonly subscription: string;
+  readonly ts: number;
+  // biome-ignore lint/suspicious/noExplicitAny: what JSON holds
+  readonly [param: string]: any;
 }
 
 export function compilePrograms(...names: readonly string[]): Programs {
@@ -33,6 +43,17 @@ export function compilePrograms(...names: readonly string[]): Programs {
     const calls: Call[] = [];
     const hook = globalThis as { irisTold?: Told };
     hook.irisTold = (name, conn, value) => calls.push({ name, conn, value });
+    await offline(program, capture);
+    return calls;
+  }
+
+  async function lines(program: string, capture: string): Promise<readonly Line[]> {
+    await offline(program, capture);
+    const text = readFileSync(join(folder, 'lines.json'), 'utf8');
+    return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Line]));
+  }
+
+  async function offline(program: string, capture: string): Promise<void> {
     const settings = { out: join(folder, 'lines.json'), strict: false, quiet: true, json: false, cores: 1 };
     const path = join(corpus() ?? '', 'pcaps', capture);
     // Exceptions of user code are part of the scenarios, and are not to be seen among the results of the tests.
@@ -43,9 +64,8 @@ export function compilePrograms(...names: readonly string[]): Programs {
     } finally {
       process.stderr.write = write;
     }
-    return calls;
   }
-  return { run, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return { run, lines, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 /** Calls of one name, by connection. */
