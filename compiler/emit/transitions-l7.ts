@@ -152,13 +152,7 @@ function afterSession(
 ): readonly string[] {
   const { live } = context;
   const out: string[] = [];
-  for (const { thread, next } of matches) {
-    if (next === undefined || next === thread) continue;
-    const [set = ''] = live.set('live', [next]);
-    out.push(`if (${live.any('hit', [thread])}${alive(thread, context)}) ${set}`);
-  }
-  const over = mismatches.filter((m) => m.next === undefined).map((m) => m.thread);
-  out.push(...live.clear('live', over));
+  // Before the matches, whose successors this session has not been tested with.
   for (const { thread, next } of mismatches) {
     if (next === undefined || next === thread) continue;
     const [set = ''] = live.set('live', [next]);
@@ -166,6 +160,13 @@ function afterSession(
     const missed = live.any('hit', [thread]).replace('!== 0', '=== 0');
     out.push(`if (${live.any('live', [thread])} && ${missed}) {`, `  ${set}`, `  ${clear}`, '}');
   }
+  for (const { thread, next } of matches) {
+    if (next === undefined || next === thread) continue;
+    const [set = ''] = live.set('live', [next]);
+    out.push(`if (${live.any('hit', [thread])}${alive(thread, context)}) ${set}`);
+  }
+  const over = mismatches.filter((m) => m.next === undefined).map((m) => m.thread);
+  out.push(...live.clear('live', over));
   for (const { thread, next } of matches) {
     if (next === undefined || next === thread || over.includes(thread)) continue;
     const [clear = ''] = live.clear('live', [thread]);

@@ -140,6 +140,8 @@ export class ThreadTable {
   atMismatch(thread: Thread, protocol: ProtocolDef): Step {
     if (!hasManySessions(protocol)) return { thread, delivers: false, next: undefined };
     const { level, rest, disappointed } = thread;
+    // What asks nothing of sessions is not disappointed by one.
+    if (!rest.some(isLate)) return { thread, delivers: false, next: thread };
     if (disappointed || level !== 'L4Terminated' || !couldHoldUnseen(rest))
       return { thread, delivers: false, next: thread };
     return { thread, delivers: false, next: this.#intern({ ...thread, waits: true, disappointed: true }) };
