@@ -18,6 +18,7 @@ export interface PduMember {
 
 /** Columns of packet rows and of records that code may name. Generated modules take those they use out of the core. */
 export const ROW_COLUMNS = [
+  'pktLink',
   'pktWirelen',
   'pktPaylen',
   'pktCappay',
@@ -53,6 +54,7 @@ export const PDU_MEMBERS: ReadonlyMap<string, PduMember> = new Map<string, PduMe
   ['capturedLength', length('pktCappay')],
   ['ipLength', length('pktIplen')],
   ['wireLength', length('pktWirelen')],
+  ['linkType', { code: 'pktLink[p] & 0xffff', kind: 'int', interval: { low: 0, high: 0xffff } }],
   ['gapBefore', length('pktGap')],
   ['malformed', { code: `(pktMeta[p] & 0x${Meta.MALFORMED.toString(16)}) !== 0`, kind: 'bool' }],
   ['proto', { code: 'pktMeta[p] & 0xff', kind: 'int', interval: { low: 0, high: 0xff } }],
