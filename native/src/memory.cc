@@ -4,7 +4,10 @@
 #include <rte_errno.h>
 #include <rte_memory.h>
 #include <rte_memzone.h>
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <memory>
@@ -65,6 +68,11 @@ static bool map(Memory& memory, int socket, const char* name) {
   }
   memory.mapping = mapping;
   memory.base = reinterpret_cast<uint8_t*>(roundUp(reinterpret_cast<uintptr_t>(mapping), HUGE_PAGE));
+  // A wish only: where that node is full, or the kernel knows no nodes, any other does.
+  if (socket >= 0 && socket < 64) {
+    unsigned long nodes = 1ul << socket;
+    syscall(SYS_mbind, memory.base, memory.length, MPOL_PREFERRED, &nodes, sizeof nodes * 8 + 1, 0);
+  }
   madvise(memory.base, memory.length, MADV_HUGEPAGE);
 #ifdef MADV_POPULATE_WRITE
   madvise(memory.base, memory.poolBytes, MADV_POPULATE_WRITE);

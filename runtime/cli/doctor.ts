@@ -1,14 +1,29 @@
-/** The verb `doctor`: what this machine can do for Iris, and the command that mends what it cannot. */
+/**
+ * The verb `doctor`: what this machine can do for Iris, and the command that mends what it cannot. With a configuration
+ * also whether its ports can run here.
+ */
 import { Command } from 'commander';
+import type { Config } from '../config/config.ts';
+import type { IrisError } from '../errors.ts';
+import { hugepageHint } from '../lcore/eal.ts';
 import {
   availableCores,
   Capability,
   coreList,
+  DPDK_DRIVERS,
   hasCapability,
   hugepages,
+  iommu,
+  type NetworkCard,
+  networkCards,
+  numaNodes,
+  SHARED_DRIVERS,
   transparentHugepages,
 } from '../lcore/machine.ts';
+import { checkCores, checkDevice, nodeNotes, packetBytes } from '../lcore/preflight.ts';
 import { loadNative, type NativeAddon, reasonOf } from '../source/dpdk.ts';
+import { printError } from './print-error.ts';
+import { readConfig } from './run.ts';
 
 /** Captures need none of the warnings; live ports do not run with a fault. */
 type Verdict = 'ok' | 'warn' | 'fail';
@@ -22,12 +37,27 @@ export interface Finding {
 }
 
 const LOWEST_NODE = 20;
+/** The oldest DPDK whose interfaces the addon uses. */
+const LOWEST_DPDK = 22.11;
 const MIB = 1024 * 1024;
+const VFIO = 'sudo modprobe vfio-pci';
 
-/** Looks at everything; touches nothing. */
-export function diagnose(): Finding[] {
+/** Looks at everything; touches nothing. `sys`: where Linux shows its devices. */
+export function diagnose(config?: Config, sys = '/sys'): Finding[] {
   const { addon, finding } = nativeFinding();
-  return [nodeFinding(), finding, dpdkFinding(addon), memoryFinding(), coresFinding(addon), rightsFinding()].flat();
+  const cards = networkCards(sys);
+  return [
+    nodeFinding(),
+    finding,
+    dpdkFinding(addon),
+    memoryFinding(),
+    numaFinding(sys),
+    coresFinding(addon),
+    iommuFinding(cards, sys),
+    ...cardFindings(cards),
+    ...rightsFinding(),
+    ...(config === undefined || addon === undefined ? [] : configFindings(config, addon, cards)),
+  ];
 }
 
 function nodeFinding(): Finding {
@@ -54,7 +84,12 @@ function nativeFinding(): { readonly addon: NativeAddon | undefined; readonly fi
 
 function dpdkFinding(addon: NativeAddon | undefined): Finding {
   const what = 'DPDK';
-  if (addon?.haveDpdk === true) return { verdict: 'ok', what, text: addon.dpdkVersion.replace(/^DPDK /, '') };
+  if (addon?.haveDpdk === true) {
+    const version = addon.dpdkVersion.replace(/^DPDK /, '');
+    if (Number.parseFloat(version) >= LOWEST_DPDK) return { verdict: 'ok', what, text: version };
+    const text = `${version}: older than ${LOWEST_DPDK}, with which live ports were tested`;
+    return { verdict: 'warn', what, text, hint: 'install DPDK 22.11 or later, then: npm run build:native' };
+  }
   const hint = 'sudo native/install-dpdk.sh && npm run build:native';
   return { verdict: 'warn', what, text: 'not built in: live ports do not work', hint };
 }
@@ -76,6 +111,110 @@ function memoryFinding(): Finding {
     text: 'none, nor transparent ones: virtual devices run slower, PCI devices not at all',
     hint,
   };
+}
+
+function numaFinding(sys: string): Finding {
+  const nodes = numaNodes(sys);
+  const text = nodes.map(
+    ({ node, cores, hugepageBytes }) => `node ${node}: cores ${cores}, ${hugepageBytes / MIB} MB of hugepages`,
+  );
+  const what = 'NUMA';
+  if (nodes.length < 2) return { verdict: 'ok', what, text: text.join('') || 'one node' };
+  const without = nodes.filter(({ hugepageBytes }) => hugepageBytes === 0);
+  if (without.length === 0 || without.length === nodes.length) return { verdict: 'ok', what, text: text.join('; ') };
+  const poor = without[0].node;
+  return {
+    verdict: 'warn',
+    what,
+    text: `${text.join('; ')}: packets of cores without hugepages on their node lie on another`,
+    hint: `echo 512 | sudo tee /sys/devices/system/node/node${poor}/hugepages/hugepages-2048kB/nr_hugepages`,
+  };
+}
+
+function iommuFinding(cards: readonly NetworkCard[], sys: string): Finding {
+  const what = 'IOMMU, VFIO';
+  const { groups, vfio, withoutIommu } = iommu(sys);
+  const driver = vfio ? 'vfio-pci is loaded' : 'vfio-pci is not loaded';
+  if (groups > 0) {
+    const text = `on (${groups} groups); ${driver}`;
+    return { verdict: vfio || cards.length === 0 ? 'ok' : 'warn', what, text, hint: VFIO };
+  }
+  if (withoutIommu && vfio) return { verdict: 'ok', what, text: 'off; vfio-pci does without (unsafe no-IOMMU mode)' };
+  if (cards.length === 0) return { verdict: 'ok', what, text: `off; ${driver}; there is no card that needs it` };
+  return {
+    verdict: 'warn',
+    what,
+    text: `off; ${driver}: cards can be used through vfio-pci without an IOMMU, or through uio_pci_generic`,
+    hint:
+      'boot with intel_iommu=on (or amd_iommu=on) iommu=pt, or: ' +
+      'sudo modprobe vfio enable_unsafe_noiommu_mode=1 && sudo modprobe vfio-pci',
+  };
+}
+
+function cardFindings(cards: readonly NetworkCard[]): Finding[] {
+  const what = 'network card';
+  if (cards.length === 0) return [{ verdict: 'ok', what, text: 'none on PCI: virtual devices only' }];
+  return cards.map((card): Finding => {
+    const where = `${card.address} (${card.id}${card.node < 0 ? '' : `, NUMA node ${card.node}`})`;
+    const { driver } = card;
+    if (driver !== undefined && DPDK_DRIVERS.includes(driver)) {
+      return { verdict: 'ok', what, text: `${where}: bound to ${driver}, ready for DPDK` };
+    }
+    if (driver !== undefined && SHARED_DRIVERS.includes(driver)) {
+      return { verdict: 'ok', what, text: `${where}: DPDK works beside its driver ${driver}` };
+    }
+    return {
+      verdict: 'warn',
+      what,
+      text: `${where}: ${driver === undefined ? 'bound to no driver' : `bound to the kernel's ${driver}`}, not for DPDK`,
+      hint: bindHint(card),
+    };
+  });
+}
+
+function bindHint({ address, iommuGroup }: NetworkCard): string {
+  const driver = iommuGroup ? 'vfio-pci' : 'uio_pci_generic';
+  return `sudo modprobe ${driver} && sudo dpdk-devbind.py -b ${driver} ${address}  (its interface goes away)`;
+}
+
+/** Whether the ports of a configuration can run here, as far as can be told without starting DPDK. */
+function configFindings(config: Config, addon: NativeAddon, cards: readonly NetworkCard[]): Finding[] {
+  const what = config.file;
+  const { online } = config;
+  if (online === undefined) return [{ verdict: 'ok', what, text: 'configures no port' }];
+  const findings: Finding[] = [];
+  function look(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      const { message, hint } = error as IrisError;
+      findings.push({ verdict: 'fail', what, text: message, ...(hint === undefined ? {} : { hint }) });
+    }
+  }
+  look(() => checkCores(addon, config));
+  const needed = packetBytes(config, online);
+  const { freeBytes } = hugepages();
+  for (const { device, cores } of online.ports) {
+    look(() => checkDevice(device));
+    if (device.kind !== 'pci') continue;
+    const card = cards.find(({ address }) => address === device.address);
+    if (card === undefined) {
+      const hint = 'lspci -D | grep -i net';
+      findings.push({ verdict: 'fail', what, text: `${device.address}: there is no such network card`, hint });
+      continue;
+    }
+    const ready = [...DPDK_DRIVERS, ...SHARED_DRIVERS].includes(card.driver ?? '');
+    if (!ready)
+      findings.push({ verdict: 'fail', what, text: `${card.address}: not for DPDK yet`, hint: bindHint(card) });
+    for (const text of nodeNotes(card.address, card.node, cores)) findings.push({ verdict: 'warn', what, text });
+    if (freeBytes < needed) {
+      const text = `${card.address} needs ${Math.ceil(needed / MIB)} MB of hugepages, ${freeBytes / MIB} MB are free`;
+      findings.push({ verdict: 'fail', what, text, hint: hugepageHint(needed) });
+    }
+  }
+  if (findings.length > 0) return findings;
+  const ports = online.ports.length === 1 ? 'its port' : `its ${online.ports.length} ports`;
+  return [{ verdict: 'ok', what, text: `${ports} can run: cores, devices and memory are there` }];
 }
 
 function coresFinding(addon: NativeAddon | undefined): Finding {
@@ -113,9 +252,14 @@ export function findingsText(findings: readonly Finding[]): string {
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('Check what this machine can do for Iris, and say how to mend what it cannot.')
-    .action(() => {
-      const findings = diagnose();
-      process.stdout.write(findingsText(findings));
-      process.exitCode = findings.some(({ verdict }) => verdict === 'fail') ? 1 : 0;
+    .option('--config <file>', 'check the ports of a configuration, too')
+    .action(({ config }: { readonly config?: string }) => {
+      try {
+        const findings = diagnose(config === undefined ? undefined : readConfig(config));
+        process.stdout.write(findingsText(findings));
+        process.exitCode = findings.some(({ verdict }) => verdict === 'fail') ? 1 : 0;
+      } catch (error) {
+        process.exitCode = printError(error);
+      }
     });
 }

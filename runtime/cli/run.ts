@@ -128,7 +128,8 @@ function capturesOf(config: Config, flags: Flags): string[] | undefined {
   return config.offline.pcap === undefined ? undefined : capturePaths([config.offline.pcap]);
 }
 
-function readConfig(file: string): Config {
+/** Reads a configuration file. Throws IrisError for what is wrong with it. */
+export function readConfig(file: string): Config {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

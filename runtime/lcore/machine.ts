@@ -8,16 +8,94 @@ const HUGEPAGES = '/sys/kernel/mm/hugepages';
 
 /** Bytes in hugepages of every size: all and free. */
 export function hugepages(): { readonly totalBytes: number; readonly freeBytes: number } {
-  let totalBytes = 0;
-  let freeBytes = 0;
-  if (existsSync(HUGEPAGES)) {
-    for (const folder of readdirSync(HUGEPAGES)) {
-      const kilobytes = Number(/^hugepages-(\d+)kB$/.exec(folder)?.[1] ?? 0);
-      totalBytes += kilobytes * 1024 * readNumber(`${HUGEPAGES}/${folder}/nr_hugepages`);
-      freeBytes += kilobytes * 1024 * readNumber(`${HUGEPAGES}/${folder}/free_hugepages`);
-    }
-  }
-  return { totalBytes, freeBytes };
+  return { totalBytes: sumOfPages(HUGEPAGES, 'nr_hugepages'), freeBytes: sumOfPages(HUGEPAGES, 'free_hugepages') };
+}
+
+/** Bytes of the pages that `counter` tells, over all sizes of a folder. */
+function sumOfPages(folder: string, counter: string): number {
+  if (!existsSync(folder)) return 0;
+  return readdirSync(folder).reduce((sum, size) => {
+    const kilobytes = Number(/^hugepages-(\d+)kB$/.exec(size)?.[1] ?? 0);
+    return sum + kilobytes * 1024 * readNumber(`${folder}/${size}/${counter}`);
+  }, 0);
+}
+
+/** NUMA node of a core, -1 where the machine tells none. */
+export function nodeOfCore(core: number, sys = '/sys'): number {
+  const folder = `${sys}/devices/system/cpu/cpu${core}`;
+  const name = existsSync(folder) ? readdirSync(folder).find((entry) => /^node\d+$/.test(entry)) : undefined;
+  return name === undefined ? -1 : Number(name.slice('node'.length));
+}
+
+/** A NUMA node: its cores, and its hugepages of every size in bytes. */
+export interface NumaNode {
+  readonly node: number;
+  /** As the system writes it, `0-3,8`. */
+  readonly cores: string;
+  readonly hugepageBytes: number;
+}
+
+export function numaNodes(sys = '/sys'): readonly NumaNode[] {
+  const folder = `${sys}/devices/system/node`;
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => /^node\d+$/.test(name));
+  return names
+    .map((name) => ({
+      node: Number(name.slice('node'.length)),
+      cores: readText(`${folder}/${name}/cpulist`).trim(),
+      hugepageBytes: sumOfPages(`${folder}/${name}/hugepages`, 'nr_hugepages'),
+    }))
+    .sort((a, b) => a.node - b.node);
+}
+
+/** A network card on PCI. */
+export interface NetworkCard {
+  /** `0000:3b:00.0` */
+  readonly address: string;
+  /** Vendor and device, `8086:1572`. */
+  readonly id: string;
+  /** The kernel driver that it is bound to. */
+  readonly driver: string | undefined;
+  /** NUMA node, -1: none. */
+  readonly node: number;
+  readonly iommuGroup: boolean;
+}
+
+/** All PCI devices of the class network controller (PCI class 02h). */
+export function networkCards(sys = '/sys'): readonly NetworkCard[] {
+  const folder = `${sys}/bus/pci/devices`;
+  if (!existsSync(folder)) return [];
+  const found = readdirSync(folder).filter((address) => readText(`${folder}/${address}/class`).startsWith('0x02'));
+  return found.sort().map((address) => {
+    const hex = (name: string) => readText(`${folder}/${address}/${name}`).trim().replace(/^0x/, '');
+    const node = Number.parseInt(readText(`${folder}/${address}/numa_node`), 10);
+    return {
+      address,
+      id: `${hex('vendor')}:${hex('device')}`,
+      driver: driverOf(address, sys),
+      node: Number.isNaN(node) ? -1 : node,
+      iommuGroup: existsSync(`${folder}/${address}/iommu_group`),
+    };
+  });
+}
+
+/** Drivers by which DPDK gets hold of a device; a few kernel drivers (mlx5_core, …) work beside DPDK and are not among them. */
+export const DPDK_DRIVERS: readonly string[] = ['vfio-pci', 'uio_pci_generic', 'igb_uio'];
+/** Kernel drivers that stay bound while DPDK uses the device. */
+export const SHARED_DRIVERS: readonly string[] = ['mlx4_core', 'mlx5_core', 'mana'];
+
+/** Whether the kernel's IOMMU is on, how many groups there are, and whether vfio-pci may do without. */
+export function iommu(sys = '/sys'): {
+  readonly groups: number;
+  readonly vfio: boolean;
+  readonly withoutIommu: boolean;
+} {
+  const groups = `${sys}/kernel/iommu_groups`;
+  return {
+    groups: existsSync(groups) ? readdirSync(groups).length : 0,
+    vfio: existsSync(`${sys}/bus/pci/drivers/vfio-pci`),
+    withoutIommu: readText(`${sys}/module/vfio/parameters/enable_unsafe_noiommu_mode`).trim() === 'Y',
+  };
 }
 
 /** Whether transparent huge pages can be asked for. */
@@ -51,9 +129,9 @@ export function hasInterface(name: string): boolean {
 }
 
 /** The kernel driver that a PCI device is bound to; undefined when none is, or there is no such device. */
-export function driverOf(address: string): string | undefined {
+export function driverOf(address: string, sys = '/sys'): string | undefined {
   try {
-    return basename(readlinkSync(`/sys/bus/pci/devices/${address}/driver`));
+    return basename(readlinkSync(`${sys}/bus/pci/devices/${address}/driver`));
   } catch {
     return undefined;
   }

@@ -153,13 +153,14 @@ function coresOf({ online }: Config): Set<number> {
   );
 }
 
-/** A line for each port that has no end of its own: packets are taken from now on. */
+/** Where packets lie, and a line for each port that has no end of its own: packets are taken from now on. */
 function receiving(live: LivePorts): string[] {
-  return live.ports.flatMap(({ name, port }) => {
+  const lines = live.ports.flatMap(({ name, port }) => {
     const on = live.workers.filter(({ queues }) => queues.some((queue) => queue.port === port && !queue.finite));
     if (on.length === 0) return [];
     return [`${name}: receiving on ${on.length > 1 ? 'cores' : 'core'} ${coreList(on.map(({ core }) => core))}`];
   });
+  return [live.memory, ...lines];
 }
 
 /** Where the run's lines go, if that may be a terminal. */

@@ -4,27 +4,28 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import type { Config, PortConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { type Device, deviceArguments, optionValues, playedCaptures } from '../config/device.ts';
 import { BUCKETS } from '../config/schema.ts';
 import { DeviceError } from '../errors.ts';
 import { Burst, Pkt } from '../packet/layout.ts';
 import { openCapture } from '../source/capture.ts';
-import { type DpdkAddon, type PortInfo, type PortStats, reasonOf } from '../source/dpdk.ts';
+import { type DpdkAddon, type PortStats, reasonOf } from '../source/dpdk.ts';
 import { PORT_LINK_TYPE, type QueueSpec } from '../source/dpdk-port.ts';
 import type { FlowRule } from '../subscription/contract.ts';
-import { firstLogLine, startEal } from './eal.ts';
+import { firstLogLine, hugepageHint, startEal } from './eal.ts';
 import { installFilter } from './hardware-filter.ts';
 import {
-  availableCores,
   Capability,
-  coreList,
   driverOf,
   hasCapability,
-  hasInterface,
   hugepages,
   needsPhysicalAddresses,
+  nodeOfCore,
+  transparentHugepages,
 } from './machine.ts';
+import { checkCores, checkDevice, dataRoomOf, nodeNotes, packetBytes, receiveCores } from './preflight.ts';
+import { planQueues, teamOf } from './queues.ts';
 import { sinkTable } from './sink.ts';
 import { createTeam, shareQueue, type Team } from './team.ts';
 
@@ -56,6 +57,8 @@ export interface LivePorts {
   readonly ports: readonly LivePort[];
   /** What should be known of the devices before the run. */
   readonly notes: readonly string[];
+  /** Where packets lie, in one sentence. */
+  readonly memory: string;
   /**
    * Lets packets in: call it when the workers are ready. Returns what should be known. With `rules` the devices drop what
    * nobody asked for, as far as they can.
@@ -72,10 +75,6 @@ export interface LivePorts {
   close(): readonly string[];
 }
 
-/** Bytes of a frame's headers below the MTU: Ethernet, two VLAN tags, checksum. */
-const FRAME_OVERHEAD = 14 + 8 + 4;
-const SMALLEST_BUFFER = 2048;
-
 /** Starts everything. Throws DeviceError, or InputError for a capture that net_pcap should play. */
 export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
   const online = config.online;
@@ -87,23 +86,25 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
   const links = new Map(ports.map((port) => [port, playedCaptures(port.device).map(linkTypeOf)] as const));
 
   const sinks = new Set(ports.flatMap(({ device, sink }) => (sink && device.kind === 'pci' ? [sink.core] : [])));
-  const cores = [...new Set([...ports.flatMap((port) => port.cores), ...sinks])].sort((a, b) => a - b);
-  const dataRoom = Math.max(SMALLEST_BUFFER, online.mtu + FRAME_OVERHEAD);
+  const cores = receiveCores(online);
+  const dataRoom = dataRoomOf(online);
   const slabLength = config.conntrack.max_out_of_order_bytes;
   const pci = ports.flatMap(({ device }) => (device.kind === 'pci' ? [device.address] : []));
+  const needed = packetBytes(config, online);
   startEal(addon, {
     config,
     workers: cores.length,
     hugepages: hugepages(),
     pci,
     physicalAddresses: pci.some(needsPhysicalAddresses),
-    packetBytes: cores.length * (config.mempool.capacity * (dataRoom + 192) + slabLength),
+    packetBytes: needed,
   });
 
   const opened: LivePort[] = [];
   const memories: number[] = [];
   const rings: number[] = [];
   const notes: string[] = [];
+  const memory = memorySentence(addon.hasHugepages(), needed);
   /** Undoes what was done so far, all of it even if a step fails. */
   function close(): string[] {
     const faults: string[] = [];
@@ -125,6 +126,28 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
     return faults;
   }
 
+  /** A packet memory on the core's own NUMA node, or, when there is no room, on any. */
+  function createMemory(core: number, lanes: number): number {
+    const settings = {
+      ...config.mempool,
+      capacity: config.mempool.capacity * lanes,
+      dataRoom,
+      slabLength: slabLength * lanes,
+      lanes,
+    };
+    const node = nodeOfCore(core);
+    try {
+      return addon.memoryCreate({ ...settings, socket: node });
+    } catch (error) {
+      const hint = 'lower mempool.capacity or free memory';
+      const id = attempt(addon, 'packet memory', hint, () => addon.memoryCreate({ ...settings, socket: -1 }));
+      notes.push(
+        `core ${core}: no packet memory on its own NUMA node ${node} (${reasonOf(error)}); another node has it`,
+      );
+      return id;
+    }
+  }
+
   try {
     const planned = ports.map((port) => {
       const name = port.device.kind === 'pci' ? port.device.address : port.device.name;
@@ -133,6 +156,7 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       opened.push({ name, port: number, driver: info.driver });
       const links_ = links.get(port) ?? [];
       const plan = planQueues(port, info, links_);
+      notes.push(...nodeNotes(name, info.socket, port.cores));
       if (plan.note !== undefined) notes.push(plan.note);
       return { port, name, number, info, links_, plan };
     });
@@ -140,19 +164,9 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
     const team = createTeam(members.length);
     // Cores that hand packets to each other see one memory, as large as theirs would be together.
     const lanes = Math.max(1, members.length);
-    const capacity = config.mempool.capacity * lanes;
     for (const core of cores) {
       const first = members.indexOf(core) > 0 ? memories[cores.indexOf(members[0] ?? core)] : undefined;
-      const memory = () =>
-        addon.memoryCreate({
-          ...config.mempool,
-          capacity,
-          dataRoom,
-          slabLength: slabLength * lanes,
-          lanes,
-          socket: -1,
-        });
-      memories.push(first ?? attempt(addon, 'packet memory', 'lower mempool.capacity or free memory', memory));
+      memories.push(first ?? createMemory(core, lanes));
     }
     /** Ports that sample in software, and buckets that the RSS tables of others keep. */
     const keep = new Map<number, number>();
@@ -218,6 +232,7 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       workers,
       ports: opened,
       notes,
+      memory,
       start,
       stats: ({ port }) => addon.portStats(port),
       xstats: ({ port }) => addon.portXstats(port),
@@ -232,6 +247,13 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
     close();
     throw error;
   }
+}
+
+function memorySentence(huge: boolean, bytes: number): string {
+  const size = `${Math.ceil(bytes / (1 << 20))} MB of packet memory`;
+  if (huge) return `${size} in hugepages`;
+  const other = transparentHugepages() ? 'transparent huge pages' : 'small pages, which is slower';
+  return `${size} in ${other}: too few hugepages are free (${hugepageHint(bytes)})`;
 }
 
 function plug(addon: DpdkAddon, device: Device, name: string): number {
@@ -265,108 +287,6 @@ function attempt<T>(addon: DpdkAddon, what: string, hint: string | undefined, st
   } catch (error) {
     const logged = firstLogLine(addon);
     throw new DeviceError(`${what}: ${reasonOf(error)}${logged === undefined ? '' : ` (${logged})`}`, hint);
-  }
-}
-
-interface QueuePlan {
-  /** Core of each queue. */
-  readonly cores: readonly number[];
-  readonly rss: boolean;
-  /** The last queue is the sink's. */
-  readonly sink: boolean;
-  /** Nothing but the cores themselves can share out its packets. */
-  readonly inSoftware?: boolean;
-  readonly note?: string;
-}
-
-/** Virtual devices say that they offer RSS and ignore it; for these drivers something else spreads flows, or nothing. */
-function planQueues(port: PortConfig, info: PortInfo, links: readonly number[]): QueuePlan {
-  const { device, cores } = port;
-  const [first = 0] = cores;
-  const inSoftware = cores.length > 1;
-  if (links.length > 0) return { cores: links.map(() => first), rss: false, sink: false, inSoftware };
-  if (port.sink !== undefined && device.kind === 'pci' && info.rss && info.maxRxQueues > cores.length) {
-    return { cores: [...cores, port.sink.core], rss: true, sink: true };
-  }
-  if (cores.length === 1) return { cores: [first], rss: false, sink: false };
-  if (device.kind === 'virtual') {
-    if (info.driver !== 'net_af_packet') return { cores: [first], rss: false, sink: false, inSoftware };
-    // The kernel spreads packets over the sockets of a fanout group by a hash that is alike for both directions.
-    const pairs = Number(optionValues(device, 'qpairs')[0] ?? 1);
-    if (pairs !== cores.length) {
-      throw new DeviceError(
-        `${info.name}: ${cores.length} cores need as many queues, and it has ${pairs}`,
-        `write device = "${deviceArguments({ ...device, options: [...device.options.filter(([k]) => k !== 'qpairs'), ['qpairs', String(cores.length)]] })}"`,
-      );
-    }
-    return {
-      cores,
-      rss: false,
-      sink: false,
-      note: `${info.name}: while a core is overloaded, the kernel sends its packets to another core, which splits connections`,
-    };
-  }
-  if (!info.rss) return { cores: [first], rss: false, sink: false, inSoftware };
-  if (cores.length > info.maxRxQueues) {
-    throw new DeviceError(`${info.name}: ${cores.length} cores need as many queues, and it has ${info.maxRxQueues}`);
-  }
-  return { cores, rss: true, sink: false };
-}
-
-/** The cores that share packets in software; none when the devices do it, or each port has a core of its own. */
-function teamOf(
-  planned: readonly { readonly name: string; readonly port: PortConfig; readonly plan: QueuePlan }[],
-): readonly number[] {
-  const shared = planned.find(({ plan }) => plan.inSoftware === true);
-  if (shared === undefined) return [];
-  const { cores } = shared.port;
-  const other = planned.find(({ port }) => port.cores.join() !== cores.join());
-  if (other !== undefined) {
-    throw new DeviceError(
-      `${shared.name} cannot spread flows over cores by itself, and ${other.name} has other cores than it`,
-      `give all ports the same cores, or ${shared.name} one core`,
-    );
-  }
-  const byItself = planned.find(({ plan }) => plan.inSoftware !== true);
-  if (byItself !== undefined) {
-    throw new DeviceError(
-      `${shared.name} cannot spread flows over cores by itself, and ${byItself.name} can`,
-      `give ${shared.name} one core of its own`,
-    );
-  }
-  return cores;
-}
-
-function checkCores(addon: DpdkAddon, config: Config): void {
-  const available = availableCores(addon);
-  const wanted: [string, number][] = [['main_core', config.mainCore]];
-  config.online?.ports.forEach((port, i) => {
-    for (const core of port.cores) wanted.push([`online.ports[${i}].cores`, core]);
-    if (port.sink !== undefined) wanted.push([`online.ports[${i}].sink.core`, port.sink.core]);
-  });
-  for (const [key, core] of wanted) {
-    if (available.includes(core)) continue;
-    throw new DeviceError(
-      `${config.file}: ${key}: core ${core} is not there; this process may run on ${coreList(available)}`,
-    );
-  }
-}
-
-function checkDevice(device: Device): void {
-  if (device.kind !== 'virtual') return;
-  // net_tap makes the interface that its options name.
-  const keys = device.driver === 'net_tap' ? ['remote'] : ['iface', 'rx_iface', 'tx_iface'];
-  for (const key of keys) {
-    for (const name of optionValues(device, key)) {
-      if (hasInterface(name)) continue;
-      throw new DeviceError(`${device.name}: there is no network interface ${name}`, 'ip link shows those there are');
-    }
-  }
-  if (device.driver === 'net_af_packet' && !hasCapability(Capability.NET_RAW)) {
-    throw new DeviceError(
-      `${device.name}: packet sockets need the right CAP_NET_RAW`,
-      'run it as root: sudo npx iris-run …',
-    );
   }
 }
 
