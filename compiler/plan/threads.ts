@@ -142,7 +142,9 @@ export class ThreadTable {
     const { level, rest, disappointed } = thread;
     // What asks nothing of sessions is not disappointed by one.
     if (!rest.some(isLate)) return { thread, delivers: false, next: thread };
-    if (disappointed || level !== 'L4Terminated' || !couldHoldUnseen(rest))
+    // What a filter has yet to say may still come.
+    const known = rest.filter((l) => pendingFilter(l) === undefined);
+    if (disappointed || level !== 'L4Terminated' || !couldHoldUnseen(known))
       return { thread, delivers: false, next: thread };
     return { thread, delivers: false, next: this.#intern({ ...thread, waits: true, disappointed: true }) };
   }

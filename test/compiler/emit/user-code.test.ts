@@ -265,6 +265,30 @@ oracle('a session that satisfies a test leaves what waits for a filter waiting',
   assert.ok(told !== undefined && told > 5 && told < 60);
 });
 
+oracle('a session that was a miss is remembered while a filter has yet to speak', async () => {
+  const filters = ['atSession', 'Counter'].map((name) => FILTERS.find((one) => one.name === name));
+  const [atSession, counter] = filters.flatMap((filter) => (filter === undefined ? [] : [filter]));
+  assert.ok(atSession && counter);
+  const user = (filter: FilterInfo): TypedExpr => ({ kind: 'user', filter, span: SPAN });
+  const all = Array.from({ length: 64 }, (_, port) => ofOnePacket(port));
+  const when = and(not(user(atSession)), user(counter));
+  const told = await agree(program(subscribe('s', {}, ['L4Terminated'], when)), all, 'by hand');
+  assert.ok(told !== undefined && told > 5 && told < 60);
+});
+
+/** A connection of one packet, which holds a session. */
+function ofOnePacket(port: number): StubConnection {
+  return {
+    ends: { proto: 6, v6: false, orig: [1], resp: [2], origPort: port, respPort: 80 },
+    packets: [{ dir: 0, flags: PSH, ttl: 64 }],
+    handshakeAt: undefined,
+    discoveredAt: 0,
+    protocol: 2,
+    sessions: [{ at: 0, session: { proto: 2 } }],
+    tellsNone: false,
+  };
+}
+
 const wantsMore = (name: string, connection: StubConnection, at: number): boolean =>
   mix(`more ${name}`, connection, at) % 8 !== 0;
 
