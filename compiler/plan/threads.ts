@@ -114,8 +114,10 @@ export class ThreadTable {
       protocol !== undefined &&
       (thread.level === 'L7EndHdrs' || left.some(isLate) || left.some((l) => asksOf(l, protocol)));
     if (sessions) {
-      // Filters that cannot say anything any more are left out; tests of the protocol stay, they hold.
-      const rest = thread.rest.filter((l) => pendingFilter(l) === undefined || left.includes(l));
+      // Filters that cannot say anything any more are left out. Tests of the protocol hold, and stay, so that no further
+      // thread is needed, but where a filter can speak after this: it would leave them open for good.
+      const speaks = thread.level !== 'L7EndHdrs' && left.some((l) => pendingFilter(l) !== undefined);
+      const rest = speaks ? left : thread.rest.filter((l) => pendingFilter(l) === undefined || left.includes(l));
       return { thread, delivers: false, next: this.#intern({ ...thread, rest }) };
     }
     if (thread.level === 'L7EndHdrs') return { thread, delivers: false, next: undefined };

@@ -14,7 +14,7 @@ import { planProgram } from '../../../compiler/plan/plan.ts';
 import { connections, early, expressions, late, PSH } from '../support/arbitrary-connections.ts';
 import { loadModule } from '../support/load-module.ts';
 import { expected, type Verdicts } from '../support/naive-reading.ts';
-import { and, not, oneOf, program, subscribe } from '../support/program.ts';
+import { and, not, oneOf, program, proto, subscribe } from '../support/program.ts';
 import { type Delivered, runConnection, type StubConnection, stubCore } from '../support/stub-tracker.ts';
 import { templates } from '../support/templates.ts';
 
@@ -274,6 +274,20 @@ oracle('a session that was a miss is remembered while a filter has yet to speak'
   const when = and(not(user(atSession)), user(counter));
   const told = await agree(program(subscribe('s', {}, ['L4Terminated'], when)), all, 'by hand');
   assert.ok(told !== undefined && told > 5 && told < 60);
+});
+
+oracle('what the application protocol decided stays decided when a filter speaks later', async () => {
+  const streamer = FILTERS.find(({ name }) => name === 'Streamer');
+  assert.ok(streamer);
+  const when = and(proto('http'), { kind: 'user', filter: streamer, span: SPAN });
+  const levels: readonly Level[] = ['InL4Stream', 'L4Terminated'];
+  const source = program(...levels.map((level, i) => subscribe(`s${i}`, {}, [level], when)));
+  const all = Array.from({ length: 64 }, (_, port): StubConnection => {
+    const one = ofOnePacket(port);
+    return { ...one, packets: [...one.packets, ...one.packets, ...one.packets], sessions: [] };
+  });
+  const told = await agree(source, all, 'by hand');
+  assert.ok(told !== undefined && told > 20);
 });
 
 /** A connection of one packet, which holds a session. */
