@@ -1,7 +1,7 @@
 /**
  * The connection table: an open-addressing index of pairs (hash, connection number) over the records of layout.ts. Hot.
  *
- * Linear probing, at most a quarter full, deletion by back-shift (no tombstones in the index). Numbers are stable while a
+ * Linear probing, at most a third full, deletion by back-shift (no tombstones in the index). Numbers are stable while a
  * connection lives, and the latest one freed is the next one used, so that a warm record is reused. IPv6 addresses are
  * in a cold table of their own; the record holds their hashes, and a match of those is verified there.
  *
@@ -60,9 +60,9 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   const { view } = core.memory;
   const { pktSrc, pktDst, pktPorts, pktMeta, pktHash, pktL3, pktDir, pktConn } = pktColumns(pkt);
   const { recSrc, recDst, recPorts, recMeta, recHash } = recColumns(rec, stride);
-  // A quarter full: one connection in eight then stands outside its own slot, at half full it is one in four, and each of
+  // A third full: one connection in six then stands outside its own slot, at half full it is one in four, and each of
   // those costs a misprediction.
-  const size = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 4)));
+  const size = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 3)));
   const mask = size - 1;
   const last = size * 2 - 1;
   const index = new Int32Array(size * 2);

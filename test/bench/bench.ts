@@ -87,7 +87,7 @@ function ownSubject(stage: string, gc: boolean): Subject {
   const script = fileURLToPath(new URL('subject.js', import.meta.url));
   return {
     name: stage,
-    compare: stage === 'records',
+    compare: stage === 'counts' || stage === 'records',
     run: ({ path }, max) => {
       const args = [script, stage, path, `${max}`, ...(gc ? ['--gc'] : [])];
       return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Sample & { gc?: GcReport };

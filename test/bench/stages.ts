@@ -1,6 +1,6 @@
 /**
  * The stages of this project's packet path that a benchmark can run on a capture, each including those before it; the
- * last two are whole programs, compiled from test/bench/filters by the project's own compiler.
+ * last three are whole programs, compiled from test/bench/filters by the project's own compiler.
  */
 
 import { Action } from '../../runtime/conntrack/layout.ts';
@@ -13,6 +13,7 @@ import { parsersFor } from '../../runtime/protocols/registry.ts';
 import { openCapture } from '../../runtime/source/capture.ts';
 import { END_OF_INPUT, type PacketSource } from '../../runtime/source/contract.ts';
 import type { Core, Plan, Subscription, SubscriptionModule } from '../../runtime/subscription/contract.ts';
+import type { Tally } from './filters/tally.ts';
 import { moduleOf } from './filters.ts';
 import type { Sample } from './floor.ts';
 import { receiveAndDecode, receiveAndTrack, receiveOnly } from './ports.ts';
@@ -46,6 +47,20 @@ export const STAGES = {
   /** Connections opened, timed and ended for a plan that keeps nothing of them. */
   track: async (capture, max, onPoll) =>
     engine(capture, max, onPoll, EMPTY.plan, () => ({ sub: EMPTY, counts: () => NOTHING })),
+  /** `counts.iris`: what the floor does, and no more. */
+  counts: async (capture, max, onPoll) => {
+    const { create, plan } = await program<{ flows(tally: Tally): void }>('counts');
+    return engine(capture, max, onPoll, plan, (core) => {
+      const sums = new Float64Array(3);
+      const flows = ({ packets, bytes }: Tally) => {
+        sums[0] = (sums[0] ?? 0) + 1;
+        sums[1] = (sums[1] ?? 0) + (packets[0] ?? 0) + (packets[1] ?? 0);
+        sums[2] = (sums[2] ?? 0) + (bytes[0] ?? 0) + (bytes[1] ?? 0);
+      };
+      const counts = () => ({ delivered: sums[0] ?? 0, connPackets: sums[1] ?? 0, connBytes: sums[2] ?? 0 });
+      return { sub: create(core, { flows }), counts };
+    });
+  },
   /** `records.iris`: a record of every connection, read by a handler when it ends. */
   records: async (capture, max, onPoll) => {
     const { create, plan } = await program<{ flows(conn: ConnRecord): void }>('records');

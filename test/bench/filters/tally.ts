@@ -1,0 +1,17 @@
+import { datatype, type L4Pdu, on } from 'iris-ts/runtime';
+
+/** What the floor counts, per direction. */
+@datatype
+export class Tally {
+  packets = new Uint32Array(2);
+  bytes = new Float64Array(2);
+  payload = new Float64Array(2);
+
+  @on('InL4Conn')
+  update(pdu: L4Pdu): void {
+    const dir = pdu.dir;
+    this.packets[dir]++;
+    this.bytes[dir] += pdu.ipLength;
+    this.payload[dir] += pdu.payloadLength;
+  }
+}
