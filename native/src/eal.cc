@@ -1,4 +1,5 @@
 // Start and stop of DPDK's environment abstraction layer (EAL), its log, and registration of threads with it.
+#include <fcntl.h>
 #include <pthread.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -7,6 +8,7 @@
 #include <rte_memory.h>
 #include <rte_thread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <deque>
@@ -52,6 +54,38 @@ static void openLog() {
   rte_openlog_stream(stream);
 }
 
+// DPDK also speaks on the standard output and error when its arguments are wrong. While this lives, that goes into the log.
+class Muffler {
+ public:
+  Muffler() : file(memfd_create("iris-eal", MFD_CLOEXEC)) {
+    if (file < 0) return;
+    fflush(stdout);
+    fflush(stderr);
+    for (int fd : {1, 2}) {
+      saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+      if (saved[fd] >= 0) dup2(file, fd);
+    }
+  }
+  ~Muffler() {
+    if (file < 0) return;
+    fflush(stdout);
+    fflush(stderr);
+    for (int fd : {1, 2}) {
+      if (saved[fd] < 0) continue;
+      dup2(saved[fd], fd);
+      close(saved[fd]);
+    }
+    char text[4096];
+    ssize_t length = pread(file, text, sizeof text, 0);
+    if (length > 0) writeLog(nullptr, text, static_cast<size_t>(length));
+    close(file);
+  }
+
+ private:
+  int file;
+  int saved[3] = {-1, -1, -1};
+};
+
 // Without hugepages DPDK's own heap sits on 4 KiB pages; transparent huge pages bring most of the speed back.
 static int adviseHuge(const rte_memseg_list* list, void*) {
   if (list->external == 0) madvise(list->base_va, list->len, MADV_HUGEPAGE);
@@ -69,14 +103,17 @@ static napi_value ealStart(napi_env env, napi_callback_info info) {
   openLog();
   int result = -1;
   int error = 0;
-  std::thread starter([&] {
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    result = rte_eal_init(static_cast<int>(argv.size()) - 1, argv.data());
-    error = rte_errno;
-  });
-  starter.join();
+  {
+    Muffler muffler;
+    std::thread starter([&] {
+      std::vector<char*> argv;
+      for (std::string& word : words) argv.push_back(word.data());
+      argv.push_back(nullptr);
+      result = rte_eal_init(static_cast<int>(argv.size()) - 1, argv.data());
+      error = rte_errno;
+    });
+    starter.join();
+  }
   started = true;
   if (result < 0) return fail(env, "%s", rte_strerror(error));
   running = true;

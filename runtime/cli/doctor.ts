@@ -20,7 +20,7 @@ import {
   SHARED_DRIVERS,
   transparentHugepages,
 } from '../lcore/machine.ts';
-import { checkCores, checkDevice, nodeNotes, packetBytes } from '../lcore/preflight.ts';
+import { bindHint, checkCores, checkDevice, nodeNotes, packetBytes } from '../lcore/preflight.ts';
 import { loadNative, type NativeAddon, reasonOf } from '../source/dpdk.ts';
 import { printError } from './print-error.ts';
 import { readConfig } from './run.ts';
@@ -167,14 +167,9 @@ function cardFindings(cards: readonly NetworkCard[]): Finding[] {
       verdict: 'warn',
       what,
       text: `${where}: ${driver === undefined ? 'bound to no driver' : `bound to the kernel's ${driver}`}, not for DPDK`,
-      hint: bindHint(card),
+      hint: bindHint(card.address, card.iommuGroup),
     };
   });
-}
-
-function bindHint({ address, iommuGroup }: NetworkCard): string {
-  const driver = iommuGroup ? 'vfio-pci' : 'uio_pci_generic';
-  return `sudo modprobe ${driver} && sudo dpdk-devbind.py -b ${driver} ${address}  (its interface goes away)`;
 }
 
 /** Whether the ports of a configuration can run here, as far as can be told without starting DPDK. */
@@ -195,8 +190,10 @@ function configFindings(config: Config, addon: NativeAddon, cards: readonly Netw
   const needed = packetBytes(config, online);
   const { freeBytes } = hugepages();
   for (const { device, cores } of online.ports) {
-    look(() => checkDevice(device));
-    if (device.kind !== 'pci') continue;
+    if (device.kind !== 'pci') {
+      look(() => checkDevice(device));
+      continue;
+    }
     const card = cards.find(({ address }) => address === device.address);
     if (card === undefined) {
       const hint = 'lspci -D | grep -i net';
@@ -205,7 +202,12 @@ function configFindings(config: Config, addon: NativeAddon, cards: readonly Netw
     }
     const ready = [...DPDK_DRIVERS, ...SHARED_DRIVERS].includes(card.driver ?? '');
     if (!ready)
-      findings.push({ verdict: 'fail', what, text: `${card.address}: not for DPDK yet`, hint: bindHint(card) });
+      findings.push({
+        verdict: 'fail',
+        what,
+        text: `${card.address}: not for DPDK yet`,
+        hint: bindHint(card.address, card.iommuGroup),
+      });
     for (const text of nodeNotes(card.address, card.node, cores)) findings.push({ verdict: 'warn', what, text });
     if (freeBytes < needed) {
       const text = `${card.address} needs ${Math.ceil(needed / MIB)} MB of hugepages, ${freeBytes / MIB} MB are free`;

@@ -12,7 +12,7 @@ import { createEmitter } from '../dispatch/emit.ts';
 import { createLineOrder, type LineOrder } from '../dispatch/line-order.ts';
 import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
 import { type Dispatch, startDispatch } from '../dispatch/threads.ts';
-import { createUserErrors } from '../dispatch/user-errors.ts';
+import { createUserErrors, takeLateErrors } from '../dispatch/user-errors.ts';
 import { ExitCode, IrisError } from '../errors.ts';
 import type { RunSettings } from '../lcore/online.ts';
 import { startProgress } from '../lcore/progress.ts';
@@ -70,6 +70,7 @@ export async function runOffline(
     userError: errors.userError,
     clock,
   });
+  const late = takeLateErrors(errors);
   const progress = () => ({ ...capture.stats, connections: core.counters[Counter.CONNS_OPENED] });
   const stop = listenForStop();
   const started = performance.now();
@@ -85,7 +86,7 @@ export async function runOffline(
       decap: config.decap,
       seed: randomInt(2 ** 31),
       order,
-      stopped: () => stop.signal !== undefined || sink.closedByReader || dispatch.fault !== undefined,
+      stopped: () => stop.signal !== undefined || sink.closedByReader || (dispatch.fault ?? late.fault) !== undefined,
     });
     sink.flush();
     // A signal that came during the last packets is still in the queue.
@@ -98,7 +99,8 @@ export async function runOffline(
     stop.dispose();
     capture.close();
   }
-  fault ??= dispatch.fault;
+  late.dispose();
+  fault ??= dispatch.fault ?? late.fault;
   try {
     order.end();
     sink.close();

@@ -10,7 +10,7 @@ import { callbacksOf, GONE, MADE } from './callbacks.ts';
 import { Again, type DispatchLink, type DispatchRecord } from './divert.ts';
 import { Bell, Count, openRing, type Ring } from './ring.ts';
 import { unpackValues } from './transfer.ts';
-import { createUserErrors } from './user-errors.ts';
+import { createUserErrors, takeLateErrors } from './user-errors.ts';
 
 /** A dispatch thread's task, its `workerData`. */
 export interface DispatchTask {
@@ -49,6 +49,7 @@ async function work(task: DispatchTask, rings: readonly Ring[], send: (message: 
     report: (text) => send({ kind: 'report', text }),
     describe: () => connection,
   });
+  const late = takeLateErrors(errors);
   const callbacks = callbacksOf(app, errors.userError);
   /** Connections that a subscription wants no more of: by ring, subscription and place, the start of the connection. */
   const silenced = new Map<string, string>();
@@ -120,6 +121,7 @@ async function work(task: DispatchTask, rings: readonly Ring[], send: (message: 
   for (;;) {
     const any = round();
     await nextTurn();
+    if (late.fault !== undefined) throw late.fault;
     if (any) continue;
     if (rings.every((ring) => ring.closed && ring.empty)) break;
     Atomics.store(bell, Bell.ASLEEP, 1);

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import type { LoadedApp } from '../cli/load-app.ts';
 import type { DispatchConfig } from '../config/config.ts';
 import { ExitCode, IrisError } from '../errors.ts';
-import { errorOf, faultOf, type WorkerFault } from '../lcore/messages.ts';
+import { deathOf, errorOf, exitOf, type WorkerFault } from '../lcore/messages.ts';
 import { callbacksOf } from './callbacks.ts';
 import type { DispatchMessage, DispatchResult, DispatchTask } from './dispatch-worker.ts';
 import type { DispatchLink } from './divert.ts';
@@ -179,12 +179,12 @@ function startThread(task: DispatchTask, links: readonly DispatchLink[], { repor
         break;
     }
   });
-  worker.on('error', (error) => fail(faultOf(error)));
+  worker.on('error', (error) => fail(deathOf('a dispatch thread', error)));
   const gone = new Promise<void>((resolve) => {
-    worker.on('exit', () => {
+    worker.on('exit', (code) => {
       // Nobody waits for one that is gone.
       for (const { ring } of links) openRing(ring).dead = true;
-      if (!ended) fail({ message: 'a dispatch thread ended without a word' });
+      if (!ended) fail(exitOf('a dispatch thread', code));
       isReady();
       resolve();
     });

@@ -26,6 +26,39 @@ export interface UserErrors {
   readonly counts: ReadonlyMap<string, number>;
 }
 
+/** Stands for a subscription in reports on what nobody awaited: a timer, a promise. */
+export const LATER = '(outside a delivery)';
+
+export interface LateErrors {
+  /** The first one that ends the run: under `--strict`, or a fault of the runtime. */
+  readonly fault: unknown;
+  /** Takes no more of them. */
+  dispose(): void;
+}
+
+/** Takes what user code throws outside a delivery on this thread, or rejects and nobody catches, as an error of user code. */
+export function takeLateErrors({ userError }: Pick<UserErrors, 'userError'>): LateErrors {
+  let fault: unknown;
+  const take = (error: unknown) => {
+    try {
+      userError(LATER, 0, error);
+    } catch (cause) {
+      fault ??= cause;
+    }
+  };
+  process.on('uncaughtException', take);
+  process.on('unhandledRejection', take);
+  return {
+    get fault() {
+      return fault;
+    },
+    dispose() {
+      process.off('uncaughtException', take);
+      process.off('unhandledRejection', take);
+    },
+  };
+}
+
 /** Full reports of one worker; later errors are only counted. */
 const FULL_REPORTS = 10;
 /** Lines of a stack that people read. */

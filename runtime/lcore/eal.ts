@@ -71,12 +71,16 @@ export function startEal(addon: DpdkAddon, needs: EalNeeds): void {
   } catch (error) {
     throw new DeviceError(
       `DPDK does not start: ${firstLogLine(addon) ?? reasonOf(error)}`,
-      `iris doctor checks this machine; DPDK was started with: ${args.slice(1).join(' ')}`,
+      (needs.config.online?.dpdkArgs.length ?? 0) > 0
+        ? `look at online.dpdk_supl_args; DPDK was started with: ${args.slice(1).join(' ')}`
+        : `iris doctor checks this machine; DPDK was started with: ${args.slice(1).join(' ')}`,
     );
   }
 }
 
-/** The first line DPDK logged lately: later ones mostly repeat it in more general words. */
+/** The first line DPDK logged lately: later ones mostly repeat it in more general words, but name a wrong option. */
 export function firstLogLine(addon: DpdkAddon): string | undefined {
-  return addon.ealLog().find((line) => /fail|error|cannot|could|unable|invalid|unknown|no /i.test(line));
+  const lines = addon.ealLog();
+  const option = lines.find((line) => /unrecognized option|requires an argument/.test(line));
+  return option ?? lines.find((line) => /fail|error|cannot|could|unable|invalid|unknown|no /i.test(line));
 }

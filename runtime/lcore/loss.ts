@@ -3,10 +3,14 @@ import type { PortStats } from '../source/dpdk.ts';
 import type { CoreSample } from '../stats/sample.ts';
 import type { LivePorts } from './ports.ts';
 
+const NO_BUFFER = 'no packet buffer was free: a larger mempool.capacity would help';
+/** A mempool of which more than this part is in use is as good as empty: cores keep the rest in their caches. */
+const DRY = 0.95;
+
 /** Counters of lost packets, with what each means and what helps. */
 const LOSSES: readonly (readonly [keyof PortStats, string])[] = [
   ['imissed', 'its queue was full: more cores, or a larger online.nb_rxd, would help'],
-  ['rxNombuf', 'no packet buffer was free: a larger mempool.capacity would help'],
+  ['rxNombuf', NO_BUFFER],
   ['socketDrops', 'the ring of its packet socket was full: more cores, or a larger framecnt, would help'],
   ['ierrors', 'the device reported errors'],
 ];
@@ -63,14 +67,19 @@ export function createLossWatch(
 
   return {
     look(now = performance.now()) {
+      const samples = cores();
+      // Drivers that find no buffer (af_packet) leave packets where they are until there is no room either.
+      const dry = samples.some(({ mempool: { inUse, capacity } }) => capacity > 0 && inUse > DRY * capacity);
       const ports = live.ports.flatMap((port) => {
         const stats = live.stats(port);
         return LOSSES.flatMap(([key, why]) =>
           // net_pcap counts every poll of a file that cannot be read; the end of the run tells it once.
-          key === 'ierrors' && port.driver === 'net_pcap' ? [] : tell(port.name, key, 'packets', stats[key], why, now),
+          key === 'ierrors' && port.driver === 'net_pcap'
+            ? []
+            : tell(port.name, key, 'packets', stats[key], dry && key !== 'ierrors' ? NO_BUFFER : why, now),
         );
       });
-      const own = cores().flatMap((core) =>
+      const own = samples.flatMap((core) =>
         CORE_LOSSES.flatMap(([key, what, why]) => tell(`core ${core.core}`, key, what, core[key], why, now)),
       );
       return [...ports, ...own];

@@ -74,9 +74,18 @@ export function networkCards(sys = '/sys'): readonly NetworkCard[] {
       id: `${hex('vendor')}:${hex('device')}`,
       driver: driverOf(address, sys),
       node: Number.isNaN(node) ? -1 : node,
-      iommuGroup: existsSync(`${folder}/${address}/iommu_group`),
+      iommuGroup: inIommuGroup(address, sys),
     };
   });
+}
+
+/** Whether an IOMMU translates for the device. */
+export function inIommuGroup(address: string, sys = '/sys'): boolean {
+  return existsSync(`${sys}/bus/pci/devices/${address}/iommu_group`);
+}
+
+export function hasPciDevice(address: string, sys = '/sys'): boolean {
+  return existsSync(`${sys}/bus/pci/devices/${address}`);
 }
 
 /** Drivers by which DPDK gets hold of a device; a few kernel drivers (mlx5_core, …) work beside DPDK and are not among them. */

@@ -2,7 +2,7 @@
 import type { ConnTrackConfig } from '../conntrack/config.ts';
 import type { DispatchLink } from '../dispatch/divert.ts';
 import type { LineBatch } from '../dispatch/line-batch.ts';
-import { type ExitCode, IrisError } from '../errors.ts';
+import { ExitCode, IrisError } from '../errors.ts';
 import type { DecapConfig } from '../packet/decap-config.ts';
 import type { MetricInfo } from '../stats/metrics.ts';
 import type { WorkerPlan } from './ports.ts';
@@ -80,6 +80,25 @@ export function faultOf(error: unknown): WorkerFault {
   }
   if (!(error instanceof Error)) return { message: String(error) };
   return error.stack === undefined ? { message: error.message } : { message: error.message, stack: error.stack };
+}
+
+/** What ended a thread although nobody threw it: `who` ran out of memory, say. */
+export function deathOf(who: string, error: Error): WorkerFault {
+  if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') return faultOf(error);
+  return {
+    message: `${who}: the program needs more JavaScript memory than there is`,
+    hint: 'keep less of what is delivered, or allow more, in MB: NODE_OPTIONS=--max-old-space-size=8192',
+    exitCode: ExitCode.USAGE,
+  };
+}
+
+/** What it means that a thread ended without its last message. */
+export function exitOf(who: string, code: number): WorkerFault {
+  return {
+    message: `${who}: the program ended its thread: process.exit(${code})`,
+    hint: 'to end a run, send SIGINT, set online.duration, or throw under --strict',
+    exitCode: ExitCode.USAGE,
+  };
 }
 
 /** What a worker's fault was, as an error that can be printed. */

@@ -36,7 +36,7 @@ export function onlineSummary(outcome: OnlineOutcome): string {
     return [
       `core ${plan.core}`,
       list([
-        ['packets', workers[i]?.result?.packets ?? 0],
+        ['packets', packetsOf(workers[i])],
         ['filtered', own[Counter.FILTERED_OUT]],
         ['tracked', own[Counter.TRACKED_PACKETS]],
         ['connections', own[Counter.CONNS_OPENED]],
@@ -58,7 +58,7 @@ export function onlineSummaryJson(outcome: OnlineOutcome): string {
   return summaryJson(summaryOf(outcome), {
     cores: plans.map(({ core }, i) => ({
       core,
-      packets: workers[i]?.result?.packets ?? 0,
+      packets: packetsOf(workers[i]),
       filtered: workers[i]?.counters[Counter.FILTERED_OUT] ?? 0,
       tracked: workers[i]?.counters[Counter.TRACKED_PACKETS] ?? 0,
       connections: workers[i]?.counters[Counter.CONNS_OPENED] ?? 0,
@@ -80,8 +80,8 @@ function summaryOf({ workers, ports, seconds, stopped, dispatch }: OnlineOutcome
   const users = [...results, ...(dispatch?.results ?? [])];
   const lost = [...results.map((result) => result.lost), ...ports.map(({ stats }) => lostOf(stats))];
   return {
-    packets: sum(results.map(({ packets }) => packets)),
-    bytes: sum(results.map(({ bytes }) => bytes)),
+    packets: sum(workers.map(packetsOf)),
+    bytes: sum(workers.map(({ live, result }) => result?.bytes ?? live[Live.BYTES] ?? 0)),
     seconds,
     counters,
     sampledOut: sum(workers.map(({ live }) => live[Live.SAMPLED_OUT] ?? 0)),
@@ -93,6 +93,11 @@ function summaryOf({ workers, ports, seconds, stopped, dispatch }: OnlineOutcome
     lost: Object.fromEntries(added(lost.flatMap((counts) => Object.entries(counts)))),
     ...(stopped === undefined ? {} : { stopped }),
   };
+}
+
+/** Packets that a worker took; of one that died before its end, as far as it told. */
+function packetsOf(worker: OnlineOutcome['workers'][number] | undefined): number {
+  return worker?.result?.packets ?? worker?.live[Live.PACKETS] ?? 0;
 }
 
 function list(amounts: readonly (readonly [string, number])[]): string {

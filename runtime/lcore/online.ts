@@ -14,7 +14,7 @@ import type { Config } from '../config/config.ts';
 import { playedCaptures } from '../config/device.ts';
 import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
 import { type Dispatch, startDispatch } from '../dispatch/threads.ts';
-import { ExitCode, InputError } from '../errors.ts';
+import { DeviceError, ExitCode, InputError } from '../errors.ts';
 import { loadDpdk } from '../source/dpdk.ts';
 import { COUNTERS_BYTES, createCounters } from '../stats/counters.ts';
 import { liveBuffer } from '../stats/live.ts';
@@ -25,7 +25,9 @@ import { withTunnels } from './flow-rules.ts';
 import { coreList } from './machine.ts';
 import {
   Control,
+  deathOf,
   errorOf,
+  exitOf,
   faultOf,
   Phase,
   type WorkerFault,
@@ -38,6 +40,7 @@ import { createMonitor } from './monitor.ts';
 import { onlineSummary, onlineSummaryJson } from './online-summary.ts';
 import { createOutput } from './output.ts';
 import { type LivePorts, openPorts } from './ports.ts';
+import { watchPresence } from './presence.ts';
 import { createScreen, type Screen } from './screen.ts';
 
 export interface RunSettings {
@@ -55,6 +58,8 @@ export interface RunSettings {
 
 /** Time between two flushes of the output. */
 const FLUSH_MS = 1000;
+/** Time after which the end of a run says whom it waits for. */
+const PATIENCE_MS = 2000;
 
 /** Runs `program` on the ports of `config` and returns the exit code. Throws IrisError for what the user can mend. */
 export async function runOnline(program: string, config: Config, settings: RunSettings): Promise<number> {
@@ -109,10 +114,21 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       }
       crew.enter(Phase.RUN);
       if (!settings.quiet) for (const text of receiving(live)) screen.say('start', text);
-      const stopped = await untilTheEnd(crew, config, stop, sink, dispatchFailed.promise);
+      const presence = watchPresence(live.ports);
+      const stopped = await untilTheEnd(crew, config, stop, sink, dispatchFailed.promise, () => {
+        for (const text of presence.look()) screen.say('loss', text);
+        return presence.allGone;
+      });
       const seconds = (performance.now() - started) / 1000;
       crew.enter(Phase.STOP);
+      const patience = setTimeout(() => {
+        const busy = live.workers.filter((_, i) => crew.workers[i]?.result === undefined).map(({ core }) => core);
+        const which = busy.length > 1 ? 'cores' : 'core';
+        if (busy.length > 0)
+          screen.say('note', `${which} ${coreList(busy)} still at work; Ctrl-C once more ends it at once`);
+      }, PATIENCE_MS);
       await crew.gone;
+      clearTimeout(patience);
       await crew.written();
       await dispatch.drain();
       monitor.stop();
@@ -129,6 +145,7 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       if (crew.fault !== undefined) throw errorOf(crew.fault);
       if (dispatch.fault !== undefined) throw dispatch.fault;
       throwIfCaptureBroke(config, stats);
+      if (presence.allGone) throw new DeviceError(`no port is left: ${live.ports.map(({ name }) => name).join(', ')}`);
       return stop.signal === undefined ? ExitCode.OK : SIGNAL_EXIT_CODES[stop.signal];
     } finally {
       crew.enter(Phase.STOP);
@@ -272,10 +289,10 @@ function createCrew(
           break;
       }
     });
-    worker.on('error', (error) => fail(faultOf(error)));
-    worker.on('exit', () => {
+    worker.on('error', (error) => fail(deathOf(`core ${plan.core}`, error)));
+    worker.on('exit', (code) => {
       output.end(plan.id);
-      if (state.result === undefined) fail({ message: `the worker of core ${plan.core} ended without a word` });
+      if (state.result === undefined) fail(exitOf(`core ${plan.core}`, code));
       gone.one();
     });
     return state;
@@ -323,6 +340,7 @@ async function untilTheEnd(
   stop: ReturnType<typeof listenForStop>,
   sink: LineSink,
   failed: Promise<void>,
+  lookAtPorts: () => boolean,
 ): Promise<string | undefined> {
   const timers: NodeJS.Timeout[] = [];
   const ends: Promise<string | undefined>[] = [crew.done.then(() => undefined), failed.then(() => undefined)];
@@ -335,6 +353,7 @@ async function untilTheEnd(
       const watch = setInterval(() => {
         sink.flush();
         if (sink.closedByReader) resolve('the reader of the output went away');
+        else if (lookAtPorts()) resolve('all ports are gone');
       }, FLUSH_MS);
       timers.push(watch);
     }),

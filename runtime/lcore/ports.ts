@@ -50,6 +50,7 @@ export interface LivePort {
   readonly name: string;
   readonly port: number;
   readonly driver: string;
+  readonly device: Device;
 }
 
 export interface LivePorts {
@@ -75,14 +76,17 @@ export interface LivePorts {
   close(): readonly string[];
 }
 
-/** Starts everything. Throws DeviceError, or InputError for a capture that net_pcap should play. */
-export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
+/**
+ * Starts everything. Throws DeviceError, or InputError for a capture that net_pcap should play. `check` throws for devices
+ * that cannot work.
+ */
+export function openPorts(addon: DpdkAddon, config: Config, check = checkDevice): LivePorts {
   const online = config.online;
   if (online === undefined)
     throw new DeviceError(`${config.file} configures no port`, 'add [[online.ports]] with device and cores');
   checkCores(addon, config);
   const ports = online.ports.map((port) => ({ ...port, device: besideConfig(port.device, config.file) }));
-  for (const { device } of ports) checkDevice(device);
+  for (const { device } of ports) check(device);
   const links = new Map(ports.map((port) => [port, playedCaptures(port.device).map(linkTypeOf)] as const));
 
   const sinks = new Set(ports.flatMap(({ device, sink }) => (sink && device.kind === 'pci' ? [sink.core] : [])));
@@ -153,7 +157,7 @@ export function openPorts(addon: DpdkAddon, config: Config): LivePorts {
       const name = port.device.kind === 'pci' ? port.device.address : port.device.name;
       const number = plug(addon, port.device, name);
       const info = addon.portInfo(number);
-      opened.push({ name, port: number, driver: info.driver });
+      opened.push({ name, port: number, driver: info.driver, device: port.device });
       const links_ = links.get(port) ?? [];
       const plan = planQueues(port, info, links_);
       notes.push(...nodeNotes(name, info.socket, port.cores));
@@ -258,7 +262,7 @@ function memorySentence(huge: boolean, bytes: number): string {
 
 function plug(addon: DpdkAddon, device: Device, name: string): number {
   if (device.kind === 'virtual') {
-    const hint = optionValues(device, 'iface').length > 0 ? 'sudo' : undefined;
+    const hint = ['iface', 'rx_iface'].some((key) => optionValues(device, key).length > 0) ? 'sudo' : undefined;
     addon.ealLog();
     const number = attempt(addon, name, hint && privilegeHint(), () => addon.deviceProbe(deviceArguments(device)));
     if (number >= 0) return number;

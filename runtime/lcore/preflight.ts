@@ -3,7 +3,19 @@ import type { Config } from '../config/config.ts';
 import { type Device, optionValues } from '../config/device.ts';
 import { DeviceError } from '../errors.ts';
 import type { NativeAddon } from '../source/dpdk.ts';
-import { availableCores, Capability, coreList, hasCapability, hasInterface, nodeOfCore } from './machine.ts';
+import {
+  availableCores,
+  Capability,
+  coreList,
+  DPDK_DRIVERS,
+  driverOf,
+  hasCapability,
+  hasInterface,
+  hasPciDevice,
+  inIommuGroup,
+  nodeOfCore,
+  SHARED_DRIVERS,
+} from './machine.ts';
 
 /** Bytes of a frame's headers below the MTU: Ethernet, two VLAN tags, checksum. */
 const FRAME_OVERHEAD = 14 + 8 + 4;
@@ -63,9 +75,45 @@ export function checkCores(addon: NativeAddon, config: Config): void {
   }
 }
 
+/** Options of which a driver needs one. */
+const OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  net_af_packet: ['iface'],
+  net_af_xdp: ['iface'],
+  net_pcap: ['rx_pcap', 'rx_iface', 'iface'],
+};
+
+/** The command that gives a PCI device to DPDK. */
+export function bindHint(address: string, iommuGroup = true): string {
+  const driver = iommuGroup ? 'vfio-pci' : 'uio_pci_generic';
+  return `sudo modprobe ${driver} && sudo dpdk-devbind.py -b ${driver} ${address}  (its interface goes away)`;
+}
+
+function checkPci(address: string): void {
+  if (!hasPciDevice(address))
+    throw new DeviceError(`${address}: there is no such PCI device`, 'lspci -D | grep -i net');
+  const driver = driverOf(address);
+  if (driver !== undefined && ![...DPDK_DRIVERS, ...SHARED_DRIVERS].includes(driver)) {
+    throw new DeviceError(
+      `${address}: it is bound to the kernel's driver ${driver}`,
+      bindHint(address, inIommuGroup(address)),
+    );
+  }
+  if (!hasCapability(Capability.SYS_ADMIN) && driver !== 'vfio-pci') {
+    throw new DeviceError(`${address}: this process may not use PCI devices`, 'run it as root: sudo npx iris-run …');
+  }
+}
+
 /** Throws DeviceError for what can be known to fail before DPDK is asked. */
 export function checkDevice(device: Device): void {
-  if (device.kind !== 'virtual') return;
+  if (device.kind === 'pci') {
+    checkPci(device.address);
+    return;
+  }
+  const needed = OPTIONS[device.driver];
+  if (needed?.every((key) => optionValues(device, key).length === 0)) {
+    const one = needed.map((key) => `${key}=…`).join(' or ');
+    throw new DeviceError(`${device.name}: needs the option ${one}`, `write device = "${device.name},${needed[0]}=…"`);
+  }
   // net_tap makes the interface that its options name.
   const keys = device.driver === 'net_tap' ? ['remote'] : ['iface', 'rx_iface', 'tx_iface'];
   for (const key of keys) {

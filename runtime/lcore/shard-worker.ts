@@ -12,7 +12,7 @@ import { createDispatched, type DispatchLink } from '../dispatch/divert.ts';
 import { createEmitter } from '../dispatch/emit.ts';
 import { createLineBatcher, type LineBatch } from '../dispatch/line-batch.ts';
 import { createLineOrder } from '../dispatch/line-order.ts';
-import { createUserErrors } from '../dispatch/user-errors.ts';
+import { createUserErrors, takeLateErrors } from '../dispatch/user-errors.ts';
 import type { DecapConfig } from '../packet/decap-config.ts';
 import type { Share } from '../packet/decode.ts';
 import { parsersFor } from '../protocols/registry.ts';
@@ -69,6 +69,7 @@ async function work(task: ShardTask, send: (message: ShardMessage) => void): Pro
     report: (text) => send({ kind: 'report', text }),
     describe: (c) => core.fiveTuple.at(c).toString(),
   });
+  const late = takeLateErrors(userErrors);
   const core = createCore({
     id: share.index,
     memory: capture.memory,
@@ -95,9 +96,10 @@ async function work(task: ShardTask, send: (message: ShardMessage) => void): Pro
       stopped() {
         read[0] = capture.stats.packets;
         read[1] = capture.stats.bytes;
-        return Atomics.load(control, Control.PHASE) === Phase.STOP;
+        return late.fault !== undefined || Atomics.load(control, Control.PHASE) === Phase.STOP;
       },
     });
+    if (late.fault !== undefined) throw late.fault;
   } catch (error) {
     fault = faultOf(error);
     order.end();

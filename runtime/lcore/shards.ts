@@ -12,7 +12,7 @@ import type { DecapConfig } from '../packet/decap-config.ts';
 import { isPacked } from '../source/capture.ts';
 import { abandon, shareFile } from '../source/shared-window.ts';
 import { COUNTERS_BYTES, Counter, type Counters, createCounters } from '../stats/counters.ts';
-import { Control, errorOf, faultOf, Phase, type WorkerFault, type WorkerResult } from './messages.ts';
+import { Control, deathOf, errorOf, exitOf, faultOf, Phase, type WorkerFault, type WorkerResult } from './messages.ts';
 import type { ShardMessage, ShardTask } from './shard-worker.ts';
 
 /** What the engine of each core is told by the configuration. */
@@ -117,10 +117,10 @@ export function startShards(run: ShardedRun): Shards {
           break;
       }
     });
-    worker.on('error', (error) => fail(faultOf(error)));
+    worker.on('error', (error) => fail(deathOf(`core ${index}`, error)));
     const gone = new Promise<void>((resolve) => {
-      worker.on('exit', () => {
-        if (!done) fail({ message: `core ${index} ended without a word` });
+      worker.on('exit', (code) => {
+        if (!done) fail(exitOf(`core ${index}`, code));
         if (shared !== undefined) abandon(shared, index);
         merger.end(index);
         resolve();

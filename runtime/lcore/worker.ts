@@ -11,7 +11,7 @@ import { createDispatched } from '../dispatch/divert.ts';
 import { createEmitter } from '../dispatch/emit.ts';
 import { createLineBatcher } from '../dispatch/line-batch.ts';
 import { createLineOrder } from '../dispatch/line-order.ts';
-import { createUserErrors } from '../dispatch/user-errors.ts';
+import { createUserErrors, takeLateErrors } from '../dispatch/user-errors.ts';
 import { Burst } from '../packet/layout.ts';
 import { parsersFor } from '../protocols/registry.ts';
 import { loadDpdk } from '../source/dpdk.ts';
@@ -49,6 +49,7 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   const emitter = createEmitter(clock, order.add, app.plan.subscriptions);
   const describe = (c: number) => core.fiveTuple.at(c).toString();
   const userErrors = createUserErrors({ strict: task.strict, report, describe });
+  const late = takeLateErrors(userErrors);
   const { team } = plan;
   const memory = attachMemory(addon, plan.memory, team?.index, team?.count);
   const core = createCore({
@@ -93,7 +94,9 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   try {
     const { decap, seed } = task;
     const shared = team === undefined ? {} : { share: { ...team, handOff: team.taker }, latest: team.latest };
-    await rxLoop({ core, source, sub, parsers, config: conntrack, decap, seed, order, ...shared });
+    const stopped = () => late.fault !== undefined;
+    await rxLoop({ core, source, sub, parsers, config: conntrack, decap, seed, order, stopped, ...shared });
+    if (late.fault !== undefined) throw late.fault;
   } finally {
     order.end();
     batcher.flush();

@@ -1,7 +1,8 @@
 /**
- * Runs on real poll-mode drivers, in a guest: virtio-net with two RSS queues and e1000, bound to uio_pci_generic. Each run
- * gives the records of the capture that it is fed with; as a connection's record counts both directions, both of them came
- * to one core. `npm run test:guest`.
+ * Runs on real poll-mode drivers, in a guest, with hugepages on two NUMA nodes: virtio-net with two RSS queues, e1000 and
+ * vmxnet3, bound to uio_pci_generic. Each run gives the records of the capture that it is fed with; as a connection's
+ * record counts both directions, both of them came to one core. A sink empties the queue that a part of virtio-net's RSS
+ * table points to. On net_tap the guest's kernel really installs flow rules. `npm run test:guest`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,9 +33,30 @@ interface Card {
   readonly name: string;
   readonly address: string;
   readonly cores: readonly number[];
+  /** Core of a sink that gets half the flows. */
+  readonly sink?: number;
 }
 const VIRTIO: Card = { name: 'virtio', address: '0000:00:10.0', cores: [1, 2] };
+const SINK: Card = { name: 'sink', address: '0000:00:10.0', cores: [1], sink: 2 };
 const E1000: Card = { name: 'e1000', address: '0000:00:11.0', cores: [1] };
+const VMXNET3: Card = { name: 'vmxnet3', address: '0000:00:12.0', cores: [1] };
+
+/** Datagrams that the guest sends through net_tap, by port; and what the program there asks for. */
+const DATAGRAMS = { 53: 20, 5353: 30 };
+const TAP_FILTER = 'subscribe flows(conn: ConnRecord) at L4Terminated when udp.port = 53\n';
+/** Sends them, when the interface is there. */
+const TAP_SENDER = `
+const { createSocket } = require('node:dgram');
+const socket = createSocket('udp4');
+socket.bind(4000, '10.9.0.1', async () => {
+  for (const [port, count] of Object.entries(${JSON.stringify(DATAGRAMS)}))
+    for (let i = 0; i < count; i++) {
+      await new Promise((resolve) => socket.send('x', Number(port), '10.9.0.2', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  socket.close();
+});
+`;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -78,10 +100,44 @@ wait $pid
 echo $? > ${exchange}/${name}.status
 `,
   );
-  return `mount --bind ${addon} ${join(packageRoot(), 'native/build')}\n${runs.join('')}`;
+  return `mount --bind ${addon} ${join(packageRoot(), 'native/build')}
+cd ${packageRoot()}
+"${process.execPath}" dist/compiler/cli/iris.js doctor > ${exchange}/doctor.out 2>&1
+${runs.join('')}${tapRun(exchange, 'tap')}${tapRun(exchange, 'tap-rules')}`;
 }
 
-function configure(exchange: string, { name, address, cores }: Card): void {
+/** A run on net_tap, whose interface the guest's kernel sends datagrams through. */
+function tapRun(exchange: string, name: string): string {
+  return `
+echo "${name}:"
+"${process.execPath}" ${RUN} ${exchange}/tap.iris.js --json --config ${exchange}/${name}.toml --out ${exchange}/${name}.out 2> ${exchange}/${name}.err &
+pid=$!
+while ! grep -q 'receiving on core' ${exchange}/${name}.err && kill -0 $pid 2> /dev/null; do sleep 0.2; done
+echo 1 > /proc/sys/net/ipv6/conf/iristap/disable_ipv6
+ip addr add 10.9.0.1/24 dev iristap
+ip link set iristap up
+ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev iristap
+"${process.execPath}" ${exchange}/send.cjs
+sleep 1
+kill -INT $pid
+wait $pid
+echo $? > ${exchange}/${name}.status
+`;
+}
+
+function configureTap(exchange: string, name: string, hardwareAssist: boolean): void {
+  const text = `main_core = 0
+mempool.capacity = 8191
+[online]
+hardware_assist = ${hardwareAssist}
+[[online.ports]]
+device = "net_tap0,iface=iristap"
+cores = [1]
+`;
+  writeFileSync(join(exchange, `${name}.toml`), text);
+}
+
+function configure(exchange: string, { name, address, cores, sink }: Card): void {
   const text = `main_core = 0
 mempool.capacity = 8191
 [online]
@@ -93,7 +149,8 @@ max_out_of_order_bytes = 1048576
 device = "${address}"
 cores = [${cores.join(', ')}]
 `;
-  writeFileSync(join(exchange, `${name}.toml`), text);
+  const sampling = sink === undefined ? '' : `[online.ports.sink]\ncore = ${sink}\nnb_buckets = 256\n`;
+  writeFileSync(join(exchange, `${name}.toml`), text + sampling);
 }
 
 /** A run in the guest from its start to its end; `send` feeds it. */
@@ -142,7 +199,7 @@ function tests(kernel: GuestKernel): void {
   if (addon === undefined) throw new Error('DPDK went away');
   const exchange = mkdtempSync(join(tmpdir(), 'iris-guest-'));
   const capture = join(exchange, 'traffic.pcap');
-  const cards = [VIRTIO, E1000];
+  const cards = [VIRTIO, SINK, E1000, VMXNET3];
   let guest: Guest | undefined;
   let expected: string[] = [];
   let frames: Uint8Array[] = [];
@@ -156,6 +213,16 @@ function tests(kernel: GuestKernel): void {
     );
     assert.ok(expected.length > 100);
     for (const card of cards) configure(exchange, card);
+    configureTap(exchange, 'tap', false);
+    configureTap(exchange, 'tap-rules', true);
+    writeFileSync(join(exchange, 'tap.iris'), TAP_FILTER);
+    writeFileSync(join(exchange, 'send.cjs'), TAP_SENDER);
+    const compiled = spawnSync(
+      process.execPath,
+      [join(packageRoot(), 'dist/compiler/cli/iris-compile.js'), join(exchange, 'tap.iris')],
+      { encoding: 'utf8' },
+    );
+    assert.is(compiled.status, 0, compiled.stderr);
     for (const command of [
       `ip tuntap add ${TAP} mode tap multi_queue`,
       `ip link set ${TAP} txqueuelen 10000 addrgenmode none up`,
@@ -167,6 +234,8 @@ function tests(kernel: GuestKernel): void {
       ...['-device', 'virtio-net-pci,netdev=n0,mq=on,rss=on,vectors=8,disable-legacy=on,addr=0x10,romfile='],
       ...['-netdev', `stream,id=n1,server=on,addr.type=unix,addr.path=${exchange}/e1000.sock`],
       ...['-device', 'e1000,netdev=n1,addr=0x11,romfile='],
+      ...['-netdev', `stream,id=n2,server=on,addr.type=unix,addr.path=${exchange}/vmxnet3.sock`],
+      ...['-device', 'vmxnet3,netdev=n2,addr=0x12,romfile='],
     ]);
     startEal(addon);
   });
@@ -176,37 +245,92 @@ function tests(kernel: GuestKernel): void {
     rmSync(exchange, { recursive: true });
   });
 
+  /** Sends the capture into the tap that virtio-net hangs on. */
+  async function sendToTap(room: (sent: number) => Promise<void>): Promise<void> {
+    if (addon === undefined) throw new Error('DPDK went away');
+    const port = plugIn(addon, `net_af_packet0,iface=${TAP},blocksz=65536,framesz=2048,framecnt=1024`);
+    for (const [i, frame] of frames.entries()) {
+      while (!addon.portSend(port.port, 0, port.memory, frame)) await sleep(1);
+      await room(i);
+    }
+    port.remove();
+  }
+
+  /** Sends the capture through the socket that is a card's cable. */
+  async function sendToSocket(path: string, room: (sent: number) => Promise<void>): Promise<void> {
+    const socket = createConnection(path);
+    for (const [i, frame] of frames.entries()) {
+      await room(i);
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(frame.length);
+      socket.write(Buffer.concat([length, frame]));
+    }
+    // The connection is the cable, and stays plugged in.
+    socket.unref();
+  }
+
   test('virtio-net: two RSS queues, both directions of every flow on one core', async () => {
     if (guest === undefined) throw new Error('no guest');
-    const got = await feed(guest, exchange, VIRTIO, frames.length, async (room) => {
-      const port = plugIn(addon, `net_af_packet0,iface=${TAP},blocksz=65536,framesz=2048,framecnt=1024`);
-      for (const [i, frame] of frames.entries()) {
-        while (!addon.portSend(port.port, 0, port.memory, frame)) await sleep(1);
-        await room(i);
-      }
-      port.remove();
-    });
+    const got = await feed(guest, exchange, VIRTIO, frames.length, sendToTap);
     assert.equal(got.records, expected, got.text);
     const { cores } = got.summary;
     assert.is(cores.length, 2);
     for (const { core, connections } of cores)
       assert.ok(connections > 20, `core ${core} has too few of them: ${got.text}`);
+    assert.match(got.text, /MB of packet memory in hugepages/);
+    assert.not.match(got.text, /no packet memory on its own NUMA node/);
   });
 
-  test('e1000: one queue', async () => {
+  test('virtio-net: a sink takes the flows of half its RSS table, whole flows', async () => {
     if (guest === undefined) throw new Error('no guest');
-    const got = await feed(guest, exchange, E1000, frames.length, async (room) => {
-      const socket = createConnection(join(exchange, 'e1000.sock'));
-      for (const [i, frame] of frames.entries()) {
-        await room(i);
-        const length = Buffer.alloc(4);
-        length.writeUInt32BE(frame.length);
-        socket.write(Buffer.concat([length, frame]));
-      }
-      // The connection is the cable, and stays plugged in.
-      socket.unref();
+    const got = await feed(guest, exchange, SINK, frames.length, sendToTap);
+    const [kept, sunk] = got.summary.cores;
+    assert.is(kept.packets + sunk.packets, frames.length, got.text);
+    assert.is(got.summary.sampled_out, sunk.packets);
+    const whole = new Set(expected);
+    assert.equal(
+      got.records.filter((record) => !whole.has(record)),
+      [],
+      got.text,
+    );
+    const share = got.records.length / expected.length;
+    assert.ok(share > 0.25 && share < 0.75, `${share} of the records`);
+  });
+
+  for (const card of [E1000, VMXNET3]) {
+    test(`${card.name}: one queue`, async () => {
+      if (guest === undefined) throw new Error('no guest');
+      const path = join(exchange, `${card.name}.sock`);
+      const got = await feed(guest, exchange, card, frames.length, (room) => sendToSocket(path, room));
+      assert.equal(got.records, expected, got.text);
     });
-    assert.equal(got.records, expected, got.text);
+  }
+
+  test('net_tap: the kernel drops by the flow rules what nobody asked for', async () => {
+    await guest?.off;
+    const read = (name: string) => readFileSync(join(exchange, name), 'utf8');
+    const about = `${guest?.console()}\n${read('tap.err')}\n${read('tap-rules.err')}`;
+    for (const name of ['tap', 'tap-rules']) assert.is(read(`${name}.status`).trim(), '130', about);
+    const summary = (name: string) =>
+      JSON.parse(
+        read(`${name}.err`)
+          .split('\n')
+          .findLast((line) => line.includes('"kind":"summary"')) ?? '{}',
+      );
+    assert.is(summary('tap').packets, DATAGRAMS[53] + DATAGRAMS[5353], about);
+    assert.match(read('tap-rules.err'), /net_tap0: hardware filter of \d+ rules/);
+    assert.is(summary('tap-rules').packets, DATAGRAMS[53], about);
+    assert.is(records(read('tap-rules.out')).length, 1);
+    assert.equal(records(read('tap-rules.out')).length, records(read('tap.out')).length);
+  });
+
+  test('the doctor sees nodes, hugepages and cards', () => {
+    const text = readFileSync(join(exchange, 'doctor.out'), 'utf8');
+    assert.match(text, /^ok +hugepages +512 MB, 512 MB free$/m, text);
+    assert.match(text, /^ok +NUMA +node 0: cores 0-1, 256 MB of hugepages; node 1: cores 2, 256 MB of hugepages$/m);
+    for (const address of ['0000:00:10.0', '0000:00:11.0', '0000:00:12.0']) {
+      assert.match(text, new RegExp(`^warn +network card +${address} \\(.*not for DPDK$`, 'm'));
+    }
   });
 
   test('the guest ends', async () => {

@@ -9,7 +9,11 @@ import { basename, join } from 'node:path';
 import { packageRoot } from '../support/corpus.ts';
 
 /** Kernel modules that the guest needs; those that they depend on are found by themselves. */
-const MODULES = ['virtio_pci', '9pnet_virtio', '9p', 'uio_pci_generic'];
+const MODULES = [
+  ...['virtio_pci', '9pnet_virtio', '9p', 'uio_pci_generic'],
+  // What net_tap turns flow rules into.
+  ...['tun', 'sch_multiq', 'sch_ingress', 'cls_flower', 'act_gact', 'act_mirred', 'act_skbedit'],
+];
 
 /** Whatever happens, a guest ends after this time. */
 const GUEST_MS = 240_000;
@@ -102,7 +106,7 @@ export interface Guest {
 }
 
 /**
- * Boots a guest of three cores and 512 MB of hugepages. `exchange` is the folder that host and guest share, under the same
+ * Boots a guest of three cores on two NUMA nodes, each with 256 MB of hugepages. `exchange` is the folder that host and guest share, under the same
  * path, read and write; `script` runs in the guest with the host's programs; `cards` are QEMU's arguments.
  */
 export function bootGuest(kernel: GuestKernel, exchange: string, script: string, cards: readonly string[]): Guest {
@@ -115,7 +119,9 @@ export function bootGuest(kernel: GuestKernel, exchange: string, script: string,
   const child = spawn(
     'qemu-system-x86_64',
     [
-      ...'-machine pc -accel tcg,thread=multi -cpu max -smp 3 -m 1280 -display none -serial stdio'.split(' '),
+      ...'-machine pc -accel tcg,thread=multi -cpu max -smp 3 -m 1536 -display none -serial stdio'.split(' '),
+      ...'-object memory-backend-ram,id=m0,size=768M -numa node,nodeid=0,cpus=0-1,memdev=m0'.split(' '),
+      ...'-object memory-backend-ram,id=m1,size=768M -numa node,nodeid=1,cpus=2,memdev=m1'.split(' '),
       ...'-monitor none -no-reboot -nodefaults -kernel'.split(' '),
       kernel.image,
       ...['-initrd', initrd],

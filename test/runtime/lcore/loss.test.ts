@@ -12,7 +12,7 @@ const NOTHING = { ipackets: 0, ibytes: 0, imissed: 0, ierrors: 0, rxNombuf: 0, s
 test('a loss that goes on', () => {
   let missed = 5;
   const watch = createLossWatch({
-    ports: [{ name: 'p', port: 0, driver: 'x' }],
+    ports: [{ name: 'p', port: 0, driver: 'x', device: { kind: 'pci', address: '0000:00:00.0' } }],
     stats: () => ({ ...NOTHING, imissed: missed }),
   });
   assert.match(watch.look(0).join(), /^p lost 5 packets: its queue was full/);
@@ -27,7 +27,7 @@ test('a loss that goes on', () => {
 
 test('errors of net_pcap are no packets', () => {
   const watch = createLossWatch({
-    ports: [{ name: 'p', port: 0, driver: 'net_pcap' }],
+    ports: [{ name: 'p', port: 0, driver: 'net_pcap', device: { kind: 'pci', address: '0000:00:00.0' } }],
     stats: () => ({ ...NOTHING, ierrors: 3 }),
   });
   assert.equal(watch.look(0), []);

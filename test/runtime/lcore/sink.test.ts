@@ -143,7 +143,7 @@ nb_buckets = 256
 
 test('a device with an RSS table: the sink’s queue is the last one, on a worker of its own', () => {
   const { addon, calls } = playedDevice(8);
-  const live = openPorts(addon, SINK);
+  const live = openPorts(addon, SINK, () => {});
   assert.equal(
     live.workers.map(({ core, sink, queues, keep }) => [core, sink, queues.map(({ queue }) => queue), keep]),
     [
@@ -161,7 +161,7 @@ test('a device with an RSS table: the sink’s queue is the last one, on a worke
 
 test('a table that cannot be set is no sampling', () => {
   const { addon } = playedDevice(0);
-  const live = openPorts(addon, SINK);
+  const live = openPorts(addon, SINK, () => {});
   assert.throws(() => live.start(), /its RSS table cannot be set/);
 });
 

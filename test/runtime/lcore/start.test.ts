@@ -87,7 +87,7 @@ test('loss is said once, with what it means', () => {
     socketDrops: 0,
   };
   const watch = createLossWatch({
-    ports: [{ name: 'net_null0', port: 0, driver: 'net_null' }],
+    ports: [{ name: 'net_null0', port: 0, driver: 'net_null', device: { kind: 'pci', address: '0000:00:00.0' } }],
     stats: () => ({ ...stats }),
   });
   assert.equal(watch.look(), []);
