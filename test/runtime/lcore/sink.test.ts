@@ -98,6 +98,7 @@ function playedDevice(tableSize: number) {
       let n = 10;
       return () => n++;
     })(),
+    hasHugepages: () => true,
     memoryFree() {},
     portByName: () => 5,
     portInfo: () => ({
