@@ -33,6 +33,8 @@ export class Direction {
   filled = 0;
   /** Bytes of the current line so far, a CR at its end not counted. */
   line = 0;
+  /** In the first line of a head, or before it. */
+  firstLine = true;
   /** Bytes still to come; a double, for bodies may be long. */
   left = -0;
   /** The body comes in chunks. */
@@ -45,6 +47,7 @@ export class Direction {
     if (this.head.length > FIRST_BUFFER) this.head = new Uint8Array(FIRST_BUFFER);
     this.filled = 0;
     this.line = 0;
+    this.firstLine = true;
     this.left = -0;
     this.chunked = false;
     this.sized = false;

@@ -68,8 +68,20 @@ function probeStatusLine(bytes: Uint8Array, offset: number, end: number): Probe 
 }
 
 function isStatusLine(bytes: Uint8Array, at: number, end: number): boolean {
-  if (!isVersion(bytes, at, end) || end - at < 12 || bytes[at + 8] !== SPACE) return false;
-  return isDigit(bytes[at + 9]) && isDigit(bytes[at + 10]) && isDigit(bytes[at + 11]);
+  const code = codeAt(bytes, at);
+  if (end < code + 3 || bytes[code - 1] !== SPACE || !(isVersion(bytes, at, end) || isIcy(bytes, at, end)))
+    return false;
+  return isDigit(bytes[code]) && isDigit(bytes[code + 1]) && isDigit(bytes[code + 2]);
+}
+
+/** SHOUTcast servers answer HTTP with a status line of their own: `ICY 200 OK`. */
+function isIcy(bytes: Uint8Array, at: number, end: number): boolean {
+  return at + 4 <= end && bytes[at] === 0x49 && bytes[at + 1] === 0x43 && bytes[at + 2] === 0x59;
+}
+
+/** Where the status code of a status line stands. */
+function codeAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] === 0x49 ? at + 4 : at + VERSION.length + 2;
 }
 
 function probeRequestLine(bytes: Uint8Array, offset: number, end: number): Probe {
@@ -77,7 +89,9 @@ function probeRequestLine(bytes: Uint8Array, offset: number, end: number): Probe
   if (target === 0) return Probe.NO;
   if (target > end) return Probe.MAYBE;
   const lf = lineEnd(bytes, target, end);
-  if (lf < end) return isRequestLine(bytes, offset, lf) ? Probe.YES : Probe.NO;
+  if (lf < end) {
+    return isRequestLine(bytes, offset, lf) || isSimpleRequest(bytes, offset, lf) ? Probe.YES : Probe.NO;
+  }
   const slash = target < end && bytes[target] === 0x2f;
   return slash && end - offset > LINE_MAX ? Probe.YES : Probe.MAYBE;
 }
@@ -101,6 +115,16 @@ function isRequestLine(bytes: Uint8Array, at: number, lf: number): boolean {
   return method > 0 && version > method + 2 && bytes[version - 1] === SPACE && isVersion(bytes, version, stop);
 }
 
+/** Whether the line is a request of HTTP/0.9: `GET /path`, without a version and without header lines behind it. */
+export function isSimpleRequest(bytes: Uint8Array, at: number, lf: number): boolean {
+  const stop = contentEnd(bytes, at, lf);
+  if (stop < at + 5 || isVersion(bytes, stop - VERSION.length - 1, stop)) return false;
+  if (!hasMethod(bytes, at, stop, 'GET')) return false;
+  if (bytes[at + 4] !== 0x2f && !standsAt(bytes, at + 4, stop, 'http://')) return false;
+  for (let i = at + 4; i < stop; i++) if (bytes[i] <= SPACE || bytes[i] > 0x7e) return false;
+  return true;
+}
+
 /** What a head is. */
 export const enum HeadKind {
   NONE = 0,
@@ -114,12 +138,13 @@ export function headKind(bytes: Uint8Array, at: number, end: number): HeadKind {
   const lf = lineEnd(bytes, at, end);
   if (isStatusLine(bytes, at, contentEnd(bytes, at, lf))) return HeadKind.RESPONSE;
   if (standsAt(bytes, at, end, 'pri * http/2.0\r\n\r\n')) return HeadKind.HTTP2;
-  return isRequestLine(bytes, at, lf) ? HeadKind.REQUEST : HeadKind.NONE;
+  return isRequestLine(bytes, at, lf) || isSimpleRequest(bytes, at, lf) ? HeadKind.REQUEST : HeadKind.NONE;
 }
 
 /** Status code of a response's head. */
 export function statusOf(bytes: Uint8Array, at: number): number {
-  return (bytes[at + 9] - 0x30) * 100 + (bytes[at + 10] - 0x30) * 10 + (bytes[at + 11] - 0x30);
+  const code = codeAt(bytes, at);
+  return (bytes[code] - 0x30) * 100 + (bytes[code + 1] - 0x30) * 10 + (bytes[code + 2] - 0x30);
 }
 
 /** Whether a request's head has this method. */
@@ -133,7 +158,7 @@ export function startLineParts(head: Uint8Array): readonly [start: number, end: 
   const stop = contentEnd(head, 0, lineEnd(head, 0, head.length));
   const first = head.indexOf(SPACE);
   // No method is eight characters long with a slash in it, as `HTTP/1.1` and `HTTP/2.0` are.
-  if (head[4] === 0x2f && first === 8) {
+  if ((head[4] === 0x2f && first === 8) || (first === 3 && isIcy(head, 0, stop))) {
     const second = first + 4;
     return [
       [0, first],
@@ -142,6 +167,13 @@ export function startLineParts(head: Uint8Array): readonly [start: number, end: 
     ];
   }
   const version = stop - VERSION.length - 1;
+  if (isSimpleRequest(head, 0, stop)) {
+    return [
+      [0, first],
+      [first + 1, stop],
+      [stop, stop],
+    ];
+  }
   return [
     [0, first],
     [first + 1, version - 1],
@@ -153,9 +185,14 @@ export function startLineParts(head: Uint8Array): readonly [start: number, end: 
 function valueIn(bytes: Uint8Array, from: number, lf: number): readonly [start: number, end: number] {
   let start = from;
   let stop = contentEnd(bytes, from, lf);
-  while (start < stop && (bytes[start] === SPACE || bytes[start] === TAB)) start++;
-  while (stop > start && (bytes[stop - 1] === SPACE || bytes[stop - 1] === TAB)) stop--;
+  while (start < stop && isBlank(bytes[start])) start++;
+  while (stop > start && isBlank(bytes[stop - 1])) stop--;
   return [start, stop];
+}
+
+/** White space; a value that goes on in other lines may begin or end with a line's end. */
+function isBlank(byte: number): boolean {
+  return byte === SPACE || byte === TAB || byte === CR || byte === LF;
 }
 
 /** Whether the line from `at` to `lf` is a header of this name, in lower case. */
@@ -163,12 +200,22 @@ function isHeader(bytes: Uint8Array, at: number, lf: number, name: string): bool
   return at + name.length < lf && bytes[at + name.length] === COLON && standsAt(bytes, at, lf, name);
 }
 
-/** Where the first header of a name (in lower case) has its value; undefined if there is none. */
+/** The LF that ends a header whose first line ends at `lf`: lines that begin with white space go on with it. */
+function headerEnd(bytes: Uint8Array, lf: number, end: number): number {
+  let last = lf;
+  while (last + 1 < end && (bytes[last + 1] === SPACE || bytes[last + 1] === TAB)) last = lineEnd(bytes, last + 1, end);
+  return last;
+}
+
+/**
+ * Where the first header of a name (in lower case) has its value; undefined if there is none. A folded value (RFC 9112
+ * section 5.2) has line ends in it.
+ */
 export function headerAt(head: Uint8Array, name: string): readonly [start: number, end: number] | undefined {
   const end = head.length;
   for (let at = lineEnd(head, 0, end) + 1; at < end; ) {
     const lf = lineEnd(head, at, end);
-    if (isHeader(head, at, lf, name)) return valueIn(head, at + name.length + 1, lf);
+    if (isHeader(head, at, lf, name)) return valueIn(head, at + name.length + 1, headerEnd(head, lf, end));
     at = lf + 1;
   }
   return undefined;
@@ -207,6 +254,7 @@ function endsChunked(bytes: Uint8Array, start: number, end: number): boolean {
 
 const TRANSFER_ENCODING = 'transfer-encoding';
 const CONTENT_LENGTH = 'content-length';
+const IDENTITY = 'identity';
 
 /** What a head says of the body behind it: a `Body`, and how long it is where that is told. */
 export interface BodyKind {
@@ -222,12 +270,14 @@ export function bodyOf(bytes: Uint8Array, start: number, end: number, response: 
     const lf = lineEnd(bytes, at, end);
     const initial = bytes[at] | 0x20;
     if (initial === 0x74 && isHeader(bytes, at, lf, TRANSFER_ENCODING)) {
-      // It overrides a length.
-      const [from, to] = valueIn(bytes, at + TRANSFER_ENCODING.length + 1, lf);
-      return { kind: endsChunked(bytes, from, to) ? Body.CHUNKED : unknown, length: 0 };
+      const [from, to] = valueIn(bytes, at + TRANSFER_ENCODING.length + 1, headerEnd(bytes, lf, end));
+      // It overrides a length, but for the coding of RFC 2616 that means none.
+      if (to - from !== IDENTITY.length || !standsAt(bytes, from, to, IDENTITY)) {
+        return { kind: endsChunked(bytes, from, to) ? Body.CHUNKED : unknown, length: 0 };
+      }
     }
     if (initial === 0x63 && length < 0 && isHeader(bytes, at, lf, CONTENT_LENGTH)) {
-      const [from, to] = valueIn(bytes, at + CONTENT_LENGTH.length + 1, lf);
+      const [from, to] = valueIn(bytes, at + CONTENT_LENGTH.length + 1, headerEnd(bytes, lf, end));
       length = decimal(bytes, from, to);
     }
     at = lf + 1;

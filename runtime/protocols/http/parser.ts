@@ -7,7 +7,17 @@
 import { keep } from '../bytes.ts';
 import { Parse, type ParserFactory, Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
 import { Direction, enterBody, NO_BODY, readSize, State, skipBody, skipLine, skipTrailer } from './direction.ts';
-import { bodyOf, HeadKind, hasMethod, headerIs, headKind, lineEnd, probeHttp, statusOf } from './head.ts';
+import {
+  bodyOf,
+  HeadKind,
+  hasMethod,
+  headerIs,
+  headKind,
+  isSimpleRequest,
+  lineEnd,
+  probeHttp,
+  statusOf,
+} from './head.ts';
 import { Http2, PREFACE } from './http2.ts';
 import { HttpTransaction } from './transaction.ts';
 
@@ -15,6 +25,9 @@ import { HttpTransaction } from './transaction.ts';
 const HEAD_MAX = 65536;
 /** Most bytes of requests that wait for a response; the oldest of more is delivered without. */
 const WAITING_MAX = 131072;
+/** Most bytes of empty lines before the first head. */
+const EMPTY_MAX = 8;
+
 class HttpParser implements SessionParser {
   private readonly orig = new Direction();
   private readonly resp = new Direction();
@@ -39,9 +52,13 @@ class HttpParser implements SessionParser {
   private unread = 0;
 
   probe(_fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Probe {
-    const said = probeHttp(bytes, offset, length);
+    const end = offset + length;
+    let at = offset;
+    // Empty lines before a head are nothing (RFC 9112 section 2.2).
+    while (at < end && at - offset < EMPTY_MAX && (bytes[at] === 10 || bytes[at] === 13)) at++;
+    const said = probeHttp(bytes, at, end - at);
     if (said === Probe.NO) return probeHttp2(bytes, offset, length);
-    return said === Probe.YES && hasMethod(bytes, offset, offset + length, 'CONNECT') ? Probe.TUNNEL : said;
+    return said === Probe.YES && hasMethod(bytes, at, end, 'CONNECT') ? Probe.TUNNEL : said;
   }
 
   parse(fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Parse {
@@ -157,7 +174,11 @@ class HttpParser implements SessionParser {
       if (lf === end) break;
       const empty = direction.line === 0 || (direction.line === 1 && cr);
       direction.line = 0;
-      if (!empty) continue;
+      if (!empty && !(direction.firstLine && this.isWhole(direction, bytes, start, at))) {
+        direction.firstLine = false;
+        continue;
+      }
+      direction.firstLine = true;
       if (direction.filled === 0) this.onHead(direction, bytes, start, at);
       else {
         direction.append(bytes, start, at);
@@ -170,6 +191,16 @@ class HttpParser implements SessionParser {
     if (direction.filled + at - start > HEAD_MAX) direction.state = State.LOST;
     else direction.append(bytes, start, at);
     return at;
+  }
+
+  /** Whether the first line, which ends before `at`, is all of the head: a request of HTTP/0.9. */
+  private isWhole(direction: Direction, bytes: Uint8Array, start: number, at: number): boolean {
+    if (direction.filled === 0) return isSimpleRequest(bytes, start, at - 1);
+    if (direction.head[0] !== 0x47) return false;
+    const line = new Uint8Array(direction.filled + at - start);
+    line.set(direction.head.subarray(0, direction.filled));
+    line.set(bytes.subarray(start, at), direction.filled);
+    return isSimpleRequest(line, 0, line.length - 1);
   }
 
   private onHead(direction: Direction, bytes: Uint8Array, start: number, end: number): void {

@@ -53,7 +53,7 @@ export class HttpTransaction implements Session {
     return this.response && statusOf(this.response, 0);
   }
   get statusMsg(): string | undefined {
-    return part(this.response, 2);
+    return part(this.response, 2) || undefined;
   }
   get responseVersion(): string | undefined {
     return part(this.response, 0);
@@ -91,7 +91,9 @@ function part(head: Uint8Array | undefined, which: 0 | 1 | 2): string | undefine
 
 function header(head: Uint8Array | undefined, name: string): string | undefined {
   const place = head && headerAt(head, name);
-  return head && place && textOf(head, place[0], place[1]);
+  if (head === undefined || place === undefined) return undefined;
+  const value = textOf(head, place[0], place[1]);
+  return value.includes('\n') ? value.replace(/[ \t]*\r?\n[ \t]+/g, ' ') : value;
 }
 
 function contentLength(head: Uint8Array | undefined): number | undefined {

@@ -114,7 +114,6 @@ test('a connection of Node', async () => {
       cookie: 'a=1; b=2',
       request_version: 'HTTP/2.0',
       status_code: 200,
-      status_msg: '',
       response_version: 'HTTP/2.0',
       response_content_type: 'text/plain',
     },

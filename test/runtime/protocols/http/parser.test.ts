@@ -54,10 +54,52 @@ test('a request and its response', () => {
   ]);
 });
 
+test('a header that goes on in lines of white space', () => {
+  const request = lines('GET / HTTP/1.1', 'Cookie: a=1; ', ' b=2', '\tc=3', 'X: y', 'Transfer-Encoding:', ' chunked');
+  const [first, second] = parsed([ask(request, '0\r\n\r\n', get('/2')), answer(ok(0), ok(1))]);
+  assert.equal([first.cookie, first.request_transfer_encoding], ['a=1; b=2 c=3', 'chunked']);
+  assert.equal([second.uri, second.response_content_length], ['/2', 1]);
+});
+
+test('the coding `identity` is none: a length counts beside it', () => {
+  const plain = `${lines('HTTP/1.1 200 OK', 'Transfer-Encoding: Identity', 'Content-Length: 3')}abc`;
+  assert.equal(pairs([ask(get('/1'), get('/2')), answer(plain, ok(0))]), ['/1 200', '/2 200']);
+});
+
+test('HTTP/0.9: a line asks, and what comes is the answer', () => {
+  const flights = [ask('GET /old\r\n'), answer('<p>\r\n\r\nHTTP/1.1 500 no\r\n\r\n')];
+  const old = { method: 'GET', uri: '/old', request_version: '' };
+  assert.equal(parsed(flights), [old]);
+  for (const length of [1, 3, 8])
+    assert.equal(
+      parsed(flights, () => length),
+      [old],
+    );
+  assert.is(parser.probe(true, text('GET /old\r\n'), 0, 10), Probe.YES);
+  for (const no of ['GET old\r\n', 'GET /a b\r\n', 'get /old\r\n', 'SET /old\r\n']) {
+    assert.is(parser.probe(true, text(no), 0, no.length), Probe.NO, no);
+  }
+});
+
+test('a SHOUTcast server answers in its own way', () => {
+  const [stream] = parsed([ask(get('/listen')), answer(lines('ICY 200 OK', 'Content-Type: audio/mpeg'), 'xx')]);
+  assert.equal(
+    [stream.status_code, stream.status_msg, stream.response_version, stream.response_content_type],
+    [200, 'OK', 'ICY', 'audio/mpeg'],
+  );
+});
+
+test('empty lines before the first head', () => {
+  const request = text(`\r\n\r\n${get('/')}`);
+  assert.is(parser.probe(true, request, 0, request.length), Probe.YES);
+  assert.is(parser.probe(true, request, 0, 4), Probe.MAYBE);
+  assert.is(parser.probe(true, text('\r\n'.repeat(9)), 0, 18), Probe.NO);
+});
+
 test('line feeds alone, a status line without a reason, empty lines between messages', () => {
   const flights = [ask('\r\nGET / HTTP/1.0\nHost: b\n\n\n', get('/2')), answer('HTTP/1.1 204\n\n\r\n', ok(0))];
   const [first, second] = parsed(flights);
-  assert.equal([first.host, first.status_code, first.status_msg], ['b', 204, '']);
+  assert.equal([first.host, first.status_code, first.status_msg], ['b', 204, undefined]);
   assert.equal([second.uri, second.status_code], ['/2', 200]);
 });
 
@@ -235,7 +277,6 @@ test('probing', () => {
     'HTTP/1.1 x00',
     ' GET / HTTP/1.1',
     'SSH-2.0-OpenSSH\r\n',
-    'GET /\r\n',
     'GET HTTP/1.1\r\n',
     'EHLO mail.example\r\n',
     '\u0016\u0003\u0001',
