@@ -6,11 +6,12 @@
  * known takes a parser from the pool, and gives it back the moment nothing more can come of it.
  *
  * A protocol that opens a tunnel is parsed, but the plan is not told of it (`L7_KNOWN`) until what is in the tunnel has been
- * probed as a stream of its own; one level deep.
+ * probed as a stream of its own; one level deep. So it is with a preamble, which is no protocol of the plan: a connection
+ * may begin with one.
  */
 import { Pkt } from '../packet/layout.ts';
 import { IpProto } from '../packet/transport.ts';
-import { Parse, type ParserFactory, Probe, type SessionParser } from '../protocols/contract.ts';
+import { Parse, type ParserFactory, Probe, ProtocolNumber, type SessionParser } from '../protocols/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import type { Subscription } from '../subscription/contract.ts';
 import type { ConnTrackConfig } from './config.ts';
@@ -41,6 +42,10 @@ interface ProbeBuffer {
   first: number;
 }
 
+function maskOf(parsers: readonly ParserFactory[], chosen: (factory: ParserFactory) => boolean): number {
+  return parsers.reduce((mask, factory, i) => (chosen(factory) ? mask | (1 << i) : mask), 0);
+}
+
 export function createAppLayer(
   core: EngineCore,
   sub: Subscription,
@@ -53,9 +58,9 @@ export function createAppLayer(
   const { onL7OnDisc, onL7EndHdrs } = sub;
   const probers = parsers.map((factory) => factory.create());
   const pools: SessionParser[][] = parsers.map(() => []);
-  const masks = (['udp', 'tcp'] as const).map((transport) =>
-    parsers.reduce((mask, factory, i) => (factory.over.includes(transport) ? mask | (1 << i) : mask), 0),
-  );
+  /** Bits of the parsers over UDP and over TCP; `preambles` are those of the parsers among them that are preambles. */
+  const preambles = maskOf(parsers, ({ proto }) => proto === ProtocolNumber.NONE);
+  const masks = (['udp', 'tcp'] as const).map((transport) => maskOf(parsers, ({ over }) => over.includes(transport)));
   /** By stream number: its parser, or what is kept while there is none. */
   const active: (SessionParser | undefined)[] = [];
   const probing: (ProbeBuffer | undefined)[] = [];
@@ -76,9 +81,9 @@ export function createAppLayer(
     return (rec[c + Rec.ACTIONS] & Action.PARSE) !== 0;
   }
 
-  /** The plan's parsers that run on the transport of connection `c`, one bit each. */
+  /** The plan's parsers that run on the transport of connection `c`, one bit each, without the preambles. */
   function candidatesOf(c: number): number {
-    return masks[(rec[c + Rec.META] & ConnMeta.PROTO_MASK) === IpProto.TCP ? 1 : 0];
+    return masks[(rec[c + Rec.META] & ConnMeta.PROTO_MASK) === IpProto.TCP ? 1 : 0] & ~preambles;
   }
 
   /** The protocol of connection `c` as far as it was found, or 0. */
@@ -181,13 +186,14 @@ export function createAppLayer(
   /** Parser `which` takes the stream. False when the plan has no use for it. */
   function identified(c: number, s: number, which: number): boolean {
     const factory = parsers[which];
+    active[numberOf(s)] = pools[which].pop() ?? factory.create();
+    ss[s + Stream.L7] = L7State.PARSING;
+    ss[s + Stream.L7_WHICH] = which;
+    if (factory.proto === ProtocolNumber.NONE) return true;
     const tunnel = tunnelled && protocolOf(c) === 0 && candidatesOf(c) !== 1 << which;
     if (protocolOf(c) === 0) counters[Counter.L7_IDENTIFIED]++;
     rec[c + Rec.META] &= ~(ConnMeta.L7_PROTO_MASK << ConnMeta.L7_PROTO_SHIFT);
     rec[c + Rec.META] |= factory.proto << ConnMeta.L7_PROTO_SHIFT;
-    active[numberOf(s)] = pools[which].pop() ?? factory.create();
-    ss[s + Stream.L7] = L7State.PARSING;
-    ss[s + Stream.L7_WHICH] = which;
     if (tunnel) return true;
     rec[c + Rec.META] |= ConnMeta.L7_KNOWN;
     if (onL7OnDisc !== undefined) setActions(c, onL7OnDisc(c, factory.proto));

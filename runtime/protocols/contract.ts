@@ -43,7 +43,7 @@ export const enum Parse {
   READY = 1,
   /** Nothing more can come of this connection (finished, or not this protocol after all); sessions may be ready. */
   STOP = 2,
-  /** As STOP, but what follows is another protocol's: behind a {@link Probe.TUNNEL} it is probed anew. */
+  /** As STOP, but what follows is another protocol's: behind a {@link Probe.TUNNEL} or a preamble it is probed anew. */
   SWITCH = 3,
 }
 
@@ -72,6 +72,7 @@ export interface SessionParser {
 export interface ParserFactory {
   /** Catalog name; a protocol that is framed differently per transport has a factory for each. */
   readonly name: string;
+  /** `NONE` for a preamble: it has no sessions, but lets another protocol begin behind it. */
   readonly proto: ProtocolNumber;
   /** Transports it runs on. */
   readonly over: readonly ('tcp' | 'udp')[];

@@ -7,6 +7,8 @@ import { DNS_TCP_PARSER, DNS_UDP_PARSER } from './dns/parser.ts';
 import { DTLS_PARSER } from './dtls/parser.ts';
 import { HTTP_PARSER } from './http/parser.ts';
 import { MQTT_PARSER } from './mqtt/parser.ts';
+import { PROXY_PREAMBLE } from './preambles/proxy-header.ts';
+import { SOCKS_PREAMBLE } from './preambles/socks.ts';
 import { QUIC_PARSER } from './quic/parser.ts';
 import { SSH_PARSER } from './ssh/parser.ts';
 import { TLS_PARSER } from './tls/parser.ts';
@@ -22,11 +24,18 @@ export const PARSERS: readonly ParserFactory[] = [
   DNS_TCP_PARSER,
 ];
 
-/** The parsers of the protocols with these catalog names. Throws a RangeError for a name without one. */
+/** What may stand before the first bytes of any protocol over TCP. */
+export const PREAMBLES: readonly ParserFactory[] = [SOCKS_PREAMBLE, PROXY_PREAMBLE];
+
+/**
+ * The parsers of the protocols with these catalog names, and behind them the preambles, if any of them runs over TCP. Throws a
+ * RangeError for a name without one.
+ */
 export function parsersFor(names: readonly string[]): ParserFactory[] {
-  return names.flatMap((name) => {
+  const parsers = names.flatMap((name) => {
     const factories = PARSERS.filter((each) => each.name === name);
     if (factories.length === 0) throw new RangeError(`no parser for the protocol '${name}'`);
     return factories;
   });
+  return parsers.some(({ over }) => over.includes('tcp')) ? [...parsers, ...PREAMBLES] : parsers;
 }

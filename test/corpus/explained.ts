@@ -44,13 +44,6 @@ export const EXPLAINED: readonly Explained[] = [
     why: `${LATE} Packets 5869 and 5870 are second RSTs.`,
   },
   {
-    capture: 'mercury-emix',
-    views: BOTH,
-    conns: [243, 244, 245, 248],
-    facts: ['http transactions'],
-    why: 'The connection starts as SOCKS (packet 2227 of #243): of what is in a SOCKS tunnel only TLS is looked for.',
-  },
-  {
     capture: 'ndpi-alexa-app',
     views: BOTH,
     conns: [19, 20, 22, 30, 70, 90, 135, 92],
@@ -116,13 +109,6 @@ export const EXPLAINED: readonly Explained[] = [
     conns: ['? tcp 141.142.228.5|59856 192.150.187.43|80'],
     facts: ['connections', 'http transactions'],
     why: 'The SYN-ACK (packet 1) comes before the SYN (packet 2): we open at the SYN, and the truth says that it starts without one.',
-  },
-  {
-    capture: 'zeek-mixed-vlan-mpls',
-    views: BOTH,
-    conns: [2],
-    facts: ['http transactions'],
-    why: 'Packet 37 is HTTP/0.9, a request line without a version, which we do not take for HTTP.',
   },
   {
     capture: 'zeek-vlan-collisions',

@@ -1,5 +1,5 @@
 /**
- * TLS that begins later in a connection: behind STARTTLS and its likes, behind a proxy's CONNECT or SOCKS, behind a
+ * TLS that begins later in a connection: behind STARTTLS and its likes, behind a proxy's CONNECT, behind a
  * request for encryption (PostgreSQL, MySQL, RDP). A connection is watched for it only if it opens as one of these
  * protocols does, and only as long as the bytes that are kept for probing last (`max_probe_bytes` of either direction);
  * any other connection is known to be no TLS by its first bytes.
@@ -16,33 +16,20 @@ const OPENINGS: readonly (readonly number[])[] = [
   // SMTP, LMTP, FTP, NNTP, and an HTTP proxy's answer: replies and commands.
   ...['220 ', '220-', '200 ', '201 ', 'EHLO ', 'HELO ', 'LHLO ', 'AUTH TLS', 'AUTH SSL', 'FEAT\r', 'MODE READER'],
   ...['CAPABILITIES\r', 'CONNECT ', 'HTTP/1.0 2', 'HTTP/1.1 2', 'HTTP/1.1 101'],
-  // POP3, IMAP, ManageSieve, XMPP, IRC, and the line in which a proxy tells whose connection it forwards.
+  // POP3, IMAP, ManageSieve, XMPP, IRC.
   ...['+OK', 'CAPA\r', 'STLS\r', 'USER ', '* OK', '* PREAUTH', '"IMPLEMENTATION"', '"SIEVE"', 'STARTTLS\r'],
-  ...['<?XML ', '<STREAM:', 'CAP LS', 'PROXY TCP', 'NICK '],
+  ...['<?XML ', '<STREAM:', 'CAP LS', 'NICK '],
 ].map((text) => Array.from(text, (letter) => letter.charCodeAt(0)));
 
 const BINARY_OPENINGS: readonly (readonly number[])[] = [
-  // SOCKS 4 and 5, asked and answered.
-  ...[
-    [4, 1],
-    [5, 1],
-    [5, 2],
-    [5, 3],
-    [5, 4],
-    [5, 0],
-    [0, 90],
-  ],
   // PostgreSQL's SSLRequest and its answer, MySQL's SSLRequest (with the bit for SSL among its capabilities).
   ...[
     [0, 0, 0, 8, 4, 210, 22, 47],
     [83, 22],
     [32, 0, 0, 1],
   ],
-  // TPKT, under RDP; the second version of the line above.
-  ...[
-    [3, 0, 0],
-    [13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10],
-  ],
+  // TPKT, under RDP.
+  [3, 0, 0],
 ];
 
 const IMAP_COMMANDS = ['CAPABILITY', 'STARTTLS', 'ID ', 'NOOP', 'LOGIN ', 'AUTHENTICATE '].map((text) =>

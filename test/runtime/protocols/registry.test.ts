@@ -6,7 +6,7 @@ import type { ProtocolDef } from '../../../runtime/protocols/field.ts';
 import { HTTP } from '../../../runtime/protocols/http/fields.ts';
 import { MQTT } from '../../../runtime/protocols/mqtt/fields.ts';
 import { QUIC } from '../../../runtime/protocols/quic/fields.ts';
-import { PARSERS, parsersFor } from '../../../runtime/protocols/registry.ts';
+import { PARSERS, PREAMBLES, parsersFor } from '../../../runtime/protocols/registry.ts';
 import { SSH } from '../../../runtime/protocols/ssh/fields.ts';
 import { TLS } from '../../../runtime/protocols/tls/fields.ts';
 import {
@@ -42,7 +42,7 @@ for (const [protocol, session] of SESSIONS) {
       if (access.kind === 'session') assert.ok(access.property in session, name);
     }
     assert.is(session.constructor.name, protocol.sessionType?.name);
-    const parsers = parsersFor([protocol.name]);
+    const parsers = parsersFor([protocol.name]).filter((parser) => !PREAMBLES.includes(parser));
     assert.ok(parsers.length > 0);
     for (const parser of parsers) assert.is(parser.proto, protocol.number);
     assert.equal(parsers.flatMap((parser) => parser.over).sort(), [...protocol.over].sort());
@@ -52,9 +52,10 @@ for (const [protocol, session] of SESSIONS) {
 test('parsers by name', () => {
   assert.equal(
     parsersFor(['dns', 'tls']).map(({ name, over }) => `${name} ${over}`),
-    ['dns udp', 'dns tcp', 'tls tcp'],
+    ['dns udp', 'dns tcp', 'tls tcp', 'socks tcp', 'proxy tcp'],
   );
   assert.equal(parsersFor([]), []);
+  assert.equal(parsersFor(['quic']).length, 1, 'no preambles over UDP');
   assert.throws(() => parsersFor(['gopher']), /no parser for the protocol 'gopher'/);
   assert.is(new Set(PARSERS).size, PARSERS.length);
 });

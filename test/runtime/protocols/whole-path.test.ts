@@ -80,6 +80,32 @@ test('a proxy: both the CONNECT and the handshake in its tunnel are delivered', 
   assert.equal(await delivered(filter, [connect, established], field), ['asked CONNECT', 'others -']);
 });
 
+const get = orig(tls.text('GET /inside HTTP/1.1\r\nHost: a.example\r\n\r\n'));
+const found = resp(tls.text('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'));
+const socks = [
+  orig(Uint8Array.of(5, 1, 0)),
+  resp(Uint8Array.of(5, 0)),
+  orig(Uint8Array.of(5, 1, 0, 1, 192, 0, 2, 1, 0, 80)),
+  resp(Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0)),
+];
+const proxyLine = orig(tls.text('PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n'));
+
+test('behind SOCKS and behind a PROXY header every protocol is found, and a tunnel in it', async () => {
+  const filter = `
+    subscribe shakes(tls: TlsHandshake) when tls
+    subscribe asked(http: HttpTransaction) when http
+    subscribe others(conn: ConnRecord) when tcp and not http and not tls`;
+  const field = (line: Record<string, Record<string, unknown>>) => line.tls?.sni ?? line.http?.status_code;
+  const told = (flights: readonly Flight[]) => delivered(filter, flights, field);
+  assert.equal(await told([...socks, get, found]), ['asked 404']);
+  assert.equal(await told([...socks, orig(hello), resp(answer)]), ['shakes inside.example']);
+  assert.equal(await told([...socks, connect, established, orig(hello)]), ['asked 200', 'shakes inside.example']);
+  assert.equal(await told([...socks, orig(tls.text('else'))]), ['others -']);
+  assert.equal(await told(socks.slice(0, 2)), ['others -']);
+  assert.equal(await told([proxyLine, get, found]), ['asked 404']);
+  assert.equal(await told([orig(tls.concat(proxyLine.bytes ?? [], hello)), resp(answer)]), ['shakes inside.example']);
+});
+
 test('MQTT: filtered by a field', async () => {
   const flights = SAMPLES['mqtt tcp']?.[0] ?? [];
   const field = (line: Record<string, Record<string, unknown>>) => line.mqtt?.user_name;

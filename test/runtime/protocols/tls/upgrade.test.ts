@@ -60,12 +60,6 @@ const upgrades: Readonly<Record<string, readonly Said[]>> = {
     ['server', mysqlGreeting],
     ['client', mysqlRequest],
   ],
-  'SOCKS 5': [
-    ['client', [5, 1, 0]],
-    ['server', [5, 0]],
-    ['client', tls.concat([5, 1, 0, 3, 11], tls.text('example.com'), [1, 187])],
-    ['server', [5, 0, 0, 1, 0, 0, 0, 0, 0, 0]],
-  ],
   'HTTP CONNECT': [
     ['client', 'CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n'],
     ['server', 'HTTP/1.1 200 Connection established\r\n\r\n'],
@@ -74,7 +68,6 @@ const upgrades: Readonly<Record<string, readonly Said[]>> = {
     ['client', [3, 0, 0, 19, 14, 0xe0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 3, 0, 0, 0]],
     ['server', [3, 0, 0, 19, 14, 0xd0, 0, 0, 0x12, 0x34, 0, 2, 0x1f, 8, 0, 2, 0, 0, 0]],
   ],
-  'the PROXY line': [['client', 'PROXY TCP4 192.0.2.1 192.0.2.2 40000 443\r\n']],
 };
 
 function flightsOf(said: readonly Said[]): Flight[] {
