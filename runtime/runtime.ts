@@ -25,6 +25,7 @@ export { StartTime } from './datatypes/start-time.ts';
 export type { Session } from './protocols/contract.ts';
 export { DnsTransaction } from './protocols/dns/transaction.ts';
 export { DtlsHandshake } from './protocols/dtls/handshake.ts';
+export { GquicStream } from './protocols/gquic/stream.ts';
 export { HttpTransaction } from './protocols/http/transaction.ts';
 export { MqttConnect } from './protocols/mqtt/connect.ts';
 export { QuicStream } from './protocols/quic/stream.ts';

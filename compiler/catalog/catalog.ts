@@ -7,6 +7,7 @@ import { ETHERNET, IPV4, IPV6, TCP, UDP } from '../../runtime/packet/fields.ts';
 import { DNS } from '../../runtime/protocols/dns/fields.ts';
 import { DTLS } from '../../runtime/protocols/dtls/fields.ts';
 import type { FieldDef, ProtocolDef } from '../../runtime/protocols/field.ts';
+import { GQUIC } from '../../runtime/protocols/gquic/fields.ts';
 import { HTTP } from '../../runtime/protocols/http/fields.ts';
 import { MQTT } from '../../runtime/protocols/mqtt/fields.ts';
 import { QUIC } from '../../runtime/protocols/quic/fields.ts';
@@ -27,6 +28,7 @@ export const PROTOCOLS: readonly ProtocolDef[] = [
   SSH,
   DTLS,
   MQTT,
+  GQUIC,
 ];
 
 /** A field together with its protocol. */

@@ -1,6 +1,6 @@
 /** What a delivery itself knows: parameters that no class holds, given as plain values. */
 import type { L4Pdu } from '../conntrack/l4-pdu.ts';
-import type { Session } from '../protocols/contract.ts';
+import type { ProtocolNumber, Session } from '../protocols/contract.ts';
 import type { Level } from '../subscription/decorators.ts';
 
 /** Number of the core that delivers, from 0. Output that names it depends on how many cores ran. */
@@ -16,7 +16,7 @@ export type FilterStr = string & { readonly __filterStr?: never };
 export type StateTransition = Level;
 
 /** The application protocol of the connection; `unknown` while it is not known, and where it is none of those asked for. */
-export type SessionProto = 'unknown' | 'tls' | 'dtls' | 'http' | 'dns' | 'quic' | 'ssh' | 'mqtt';
+export type SessionProto = 'unknown' | Lowercase<Exclude<keyof typeof ProtocolNumber, 'NONE'>>;
 
 /** The state transition together with what comes with it. Made for each delivery; flyweights in it are valid during the call. */
 export type StateTxData =

@@ -17,14 +17,7 @@ import { AnonFiveTuple, ClearedFiveTuple } from '../datatypes/masked-five-tuples
 import { BidirPktStream, OrigPktStream, RespPktStream } from '../datatypes/packet-streams.ts';
 import { StartTime } from '../datatypes/start-time.ts';
 import { ExitCode, IrisError } from '../errors.ts';
-import { DnsTransaction } from '../protocols/dns/transaction.ts';
-import { DtlsHandshake } from '../protocols/dtls/handshake.ts';
-import { HttpTransaction } from '../protocols/http/transaction.ts';
-import { MqttConnect } from '../protocols/mqtt/connect.ts';
-import { QuicStream } from '../protocols/quic/stream.ts';
-import { SshHandshake, Side as SshSide } from '../protocols/ssh/handshake.ts';
-import { TlsHandshake } from '../protocols/tls/handshake.ts';
-import { ClientHello, ServerHello } from '../protocols/tls/hello.ts';
+import { PARSERS } from '../protocols/registry.ts';
 import { columnClasses, detached, keep } from '../subscription/column-view.ts';
 
 /** Flyweights that say themselves what they are made of. */
@@ -44,21 +37,12 @@ const VIEWS: ReadonlyMap<string, { readonly prototype: object; unpack(packed: ne
 const RECORDS: ReadonlyMap<string, { readonly prototype: object }> = new Map(
   Object.entries({
     BidirPktStream,
-    ClientHello,
-    DnsTransaction,
-    DtlsHandshake,
     EthAddr,
     EtherTCI,
-    HttpTransaction,
     InterArrivals,
-    MqttConnect,
     OrigPktStream,
-    QuicStream,
     RespPktStream,
-    ServerHello,
-    SshHandshake,
-    SshSide,
-    TlsHandshake,
+    ...Object.fromEntries(PARSERS.flatMap(({ classes = [] }) => classes.map((each) => [each.name, each] as const))),
   }),
 );
 const NAMES: ReadonlyMap<unknown, string> = new Map(

@@ -19,6 +19,7 @@ export const enum ProtocolNumber {
   SSH = 5,
   DTLS = 6,
   MQTT = 7,
+  GQUIC = 8,
 }
 
 /** A parser's word on the first payload bytes of a connection. */
@@ -68,12 +69,20 @@ export interface SessionParser {
   reset(): void;
 }
 
+/** A class whose instances are their own properties, all of them plain values or of such classes. */
+export interface SessionClass {
+  readonly name: string;
+  readonly prototype: object;
+}
+
 /** How the runtime gets parsers of one protocol over some transports. */
 export interface ParserFactory {
   /** Catalog name; a protocol that is framed differently per transport has a factory for each. */
   readonly name: string;
   /** `NONE` for a preamble: it has no sessions, but lets another protocol begin behind it. */
   readonly proto: ProtocolNumber;
+  /** The class of its sessions, and those of what they are made of: their instances can cross to other threads. */
+  readonly classes?: readonly SessionClass[];
   /** Transports it runs on. */
   readonly over: readonly ('tcp' | 'udp')[];
   create(): SessionParser;

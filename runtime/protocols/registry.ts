@@ -5,6 +5,7 @@
 import type { ParserFactory } from './contract.ts';
 import { DNS_TCP_PARSER, DNS_UDP_PARSER } from './dns/parser.ts';
 import { DTLS_PARSER } from './dtls/parser.ts';
+import { GQUIC_PARSER } from './gquic/parser.ts';
 import { HTTP_PARSER } from './http/parser.ts';
 import { MQTT_PARSER } from './mqtt/parser.ts';
 import { PROXY_PREAMBLE } from './preambles/proxy-header.ts';
@@ -19,6 +20,7 @@ export const PARSERS: readonly ParserFactory[] = [
   SSH_PARSER,
   MQTT_PARSER,
   QUIC_PARSER,
+  GQUIC_PARSER,
   DTLS_PARSER,
   DNS_UDP_PARSER,
   DNS_TCP_PARSER,

@@ -189,7 +189,21 @@ function compareQuic(
   });
 }
 
-/** HTTP, DNS, SSH and QUIC. */
+function compareGquic(truth: SessionTruth, lines: readonly Line[], view: View, tally: Tally): void {
+  const ours = lines.flatMap((line) =>
+    line.subscription === 'oldDatagrams' ? [{ session: line.gquic, ft: line.ft }] : [],
+  );
+  paired(truth, view, ours, truth.gquic ?? [], (conn, mine, theirs) => {
+    tally.check(conn, 'gquic', 'gquic connections', mine.length, theirs.length);
+    const [our, their] = [mine[0], theirs[0]];
+    if (our === undefined || their === undefined) return;
+    tally.check(conn, 'gquic fields', 'gquic version known', their.versions.includes(our.version as string), true);
+    tally.check(conn, 'gquic fields', 'gquic sni', our.sni ?? null, their.sni);
+    tally.check(conn, 'gquic fields', 'gquic user agent', our.user_agent ?? null, their.user_agent);
+  });
+}
+
+/** HTTP, DNS, SSH and QUIC, that of Google too. */
 export function compareSessions(
   truth: SessionTruth,
   lines: readonly Line[],
@@ -200,6 +214,7 @@ export function compareSessions(
   compareHttp(truth, lines, view, tally);
   compareDns(truth, lines, view, tally);
   compareSsh(truth, lines, view, tally);
+  compareGquic(truth, lines, view, tally);
   compareQuic(truth, lines, view, tally, cipherNumber);
   return tally;
 }

@@ -12,7 +12,8 @@ export type Line =
   | { readonly subscription: 'transactions'; readonly ts: number; readonly http: SessionJson; readonly ft: TupleJson }
   | { readonly subscription: 'queries'; readonly ts: number; readonly dns: SessionJson; readonly ft: TupleJson }
   | { readonly subscription: 'shells'; readonly ts: number; readonly ssh: SessionJson; readonly ft: TupleJson }
-  | { readonly subscription: 'datagrams'; readonly ts: number; readonly quic: SessionJson; readonly ft: TupleJson };
+  | { readonly subscription: 'datagrams'; readonly ts: number; readonly quic: SessionJson; readonly ft: TupleJson }
+  | { readonly subscription: 'oldDatagrams'; readonly ts: number; readonly gquic: SessionJson; readonly ft: TupleJson };
 
 /** Fields of a session by their names in the catalog. */
 export type SessionJson = Readonly<Record<string, unknown>>;

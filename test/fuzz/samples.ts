@@ -160,6 +160,39 @@ const MQTT: readonly (readonly Flight[])[] = [
   [orig(concat([0x10], vector(1, mqttConnect))), resp(Uint8Array.of(0x20, 3, 0, 0, 0))],
 ];
 
+/** A CHLO with a name and a client, the values of four more tags empty. */
+const chlo = concat(
+  text('CHLO'),
+  [6, 0, 0, 0],
+  text('PAD\0'),
+  [4, 0, 0, 0],
+  text('SNI\0'),
+  [15, 0, 0, 0],
+  text('VER\0'),
+  [19, 0, 0, 0],
+  text('CCS\0'),
+  [19, 0, 0, 0],
+  text('UAID'),
+  [23, 0, 0, 0],
+  text('PDMD'),
+  [27, 0, 0, 0],
+  text('----'),
+  text('g.example.a'),
+  text('Q043'),
+  text('fuzz'),
+  text('X509'),
+);
+const cid = [1, 2, 3, 4, 5, 6, 7, 8];
+const hash = new Uint8Array(12);
+const GQUIC: readonly (readonly Flight[])[] = [
+  [orig(concat([9], cid, text('Q043'), [1], hash, [0xa0, 1], u16be(chlo.length), chlo)), resp(concat([8], cid, [1]))],
+  [orig(concat([0x1d], cid, text('Q025'), [1, 0], hash, [1, 0xa0, 1, chlo.length, 0], chlo))],
+  [
+    orig(concat([0xc3], text('Q046'), [0x50], cid, [0, 0, 0, 1], hash, [0xa0, 1, 0, 40], chlo.subarray(0, 40))),
+    orig(concat([0xc3], text('Q046'), [0x50], cid, [0, 0, 0, 2], hash, [0x84, 1, 0, 40], chlo.subarray(40))),
+  ],
+];
+
 /** By the name of the parser and its transport. */
 export const SAMPLES: Readonly<Record<string, readonly (readonly Flight[])[]>> = {
   'tls tcp': TLS,
@@ -170,4 +203,5 @@ export const SAMPLES: Readonly<Record<string, readonly (readonly Flight[])[]>> =
   'quic udp': QUIC,
   'dtls udp': DTLS,
   'mqtt tcp': MQTT,
+  'gquic udp': GQUIC,
 };

@@ -61,6 +61,13 @@ export interface QuicRecord {
   readonly first_initial_dcid: string;
   readonly gquic?: unknown;
 }
+/** Google QUIC up to Q046. */
+export interface GquicRecord {
+  readonly conn: number;
+  readonly versions: readonly string[];
+  readonly sni: string | null;
+  readonly user_agent: string | null;
+}
 export interface TlsRecord extends TruthTls {
   readonly client_hellos: readonly {
     readonly random: string;
@@ -77,6 +84,7 @@ export interface SessionTruth extends Truth {
   readonly dns: readonly DnsMessage[];
   readonly ssh: readonly SshRecord[];
   readonly quic: readonly QuicRecord[];
+  readonly gquic?: readonly GquicRecord[];
 }
 
 /** HTTP transactions of one connection, by the order of its requests and responses. Keys are fields of the catalog. */

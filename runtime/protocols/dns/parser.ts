@@ -256,12 +256,14 @@ class DnsTcpParser implements SessionParser {
 export const DNS_UDP_PARSER: ParserFactory = {
   name: 'dns',
   proto: ProtocolNumber.DNS,
+  classes: [DnsTransaction],
   over: ['udp'],
   create: () => new DnsUdpParser(),
 };
 export const DNS_TCP_PARSER: ParserFactory = {
   name: 'dns',
   proto: ProtocolNumber.DNS,
+  classes: [DnsTransaction],
   over: ['tcp'],
   create: () => new DnsTcpParser(),
 };

@@ -194,6 +194,7 @@ class DtlsParser implements SessionParser {
 export const DTLS_PARSER: ParserFactory = {
   name: 'dtls',
   proto: ProtocolNumber.DTLS,
+  classes: [DtlsHandshake],
   over: ['udp'],
   create: () => new DtlsParser(),
 };

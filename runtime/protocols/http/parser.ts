@@ -303,6 +303,7 @@ function probeHttp2(bytes: Uint8Array, offset: number, length: number): Probe {
 export const HTTP_PARSER: ParserFactory = {
   name: 'http',
   proto: ProtocolNumber.HTTP,
+  classes: [HttpTransaction],
   over: ['tcp'],
   create: () => new HttpParser(),
 };

@@ -127,6 +127,7 @@ class MqttParser implements SessionParser {
 export const MQTT_PARSER: ParserFactory = {
   name: 'mqtt',
   proto: ProtocolNumber.MQTT,
+  classes: [MqttConnect],
   over: ['tcp'],
   create: () => new MqttParser(),
 };

@@ -8,6 +8,8 @@ const enum Frame {
   ACK = 2,
   ACK_ECN = 3,
   CRYPTO = 6,
+  /** The same of Google's versions. In an Initial packet of others this type, of STREAM, has no place. */
+  GOOGLE_CRYPTO = 8,
 }
 
 export class CryptoStream {
@@ -28,7 +30,7 @@ export class CryptoStream {
     while (varints.at < payload.length) {
       const type = varints.next();
       if (type === Frame.PADDING || type === Frame.PING) continue;
-      if (type === Frame.CRYPTO) {
+      if (type === Frame.CRYPTO || type === Frame.GOOGLE_CRYPTO) {
         const offset = varints.next();
         const length = varints.next();
         if (offset < 0 || length < 0 || length > payload.length - varints.at) return;

@@ -9,15 +9,30 @@ const SALT_V1 = Buffer.from('38762cf7f55934b34d179ae6a4c80cadccbb7f0a', 'hex');
 const SALT_V2 = Buffer.from('0dede3def700a6db819381be6e269dcbf9bd2ed9', 'hex');
 const SALT_DRAFT_29 = Buffer.from('afbfec289993d24c9e9786f19c6111e04390a899', 'hex');
 const SALT_DRAFT_23 = Buffer.from('c3eef712c72ebb5a11a7d2432bb46365bef9f502', 'hex');
+const SALT_DRAFT_22 = Buffer.from('7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a', 'hex');
+
+/** Salts of versions that are no drafts. */
+const SALTS: ReadonlyMap<number, Buffer> = new Map([
+  [Version.V1, SALT_V1],
+  [Version.V2, SALT_V2],
+  [Version.Q050, Buffer.from('504574efd066fe2f9d945cfcdbd3a7f0d3b56b45', 'hex')],
+  [Version.T050, Buffer.from('7ff579e5acd072915580304c43a2367c60488310', 'hex')],
+  [Version.T051, Buffer.from('7a4edef4e7ccee5fa4506c19124fc8ccda6e033d', 'hex')],
+  [Version.MVFST_22, SALT_DRAFT_22],
+  [Version.MVFST_27, SALT_DRAFT_23],
+  [Version.MVFST_EXPERIMENT, SALT_DRAFT_23],
+]);
 
 /** Bytes of the authentication tag at the end of a packet, and of the sample that protects its header. */
 const TAG = 16;
 const SAMPLE = 16;
 
 function saltOf(version: number): Buffer {
-  if (version === Version.V2) return SALT_V2;
+  const salt = SALTS.get(version);
+  if (salt !== undefined) return salt;
   if (!isDraft(version) || version > Version.DRAFT + 32) return SALT_V1;
-  return version > Version.DRAFT + 28 ? SALT_DRAFT_29 : SALT_DRAFT_23;
+  if (version > Version.DRAFT + 28) return SALT_DRAFT_29;
+  return version > Version.DRAFT + 22 ? SALT_DRAFT_23 : SALT_DRAFT_22;
 }
 
 /** HKDF-Expand-Label with an empty context and at most one block of output (RFC 8446 section 7.1). */

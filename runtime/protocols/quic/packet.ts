@@ -19,10 +19,29 @@ export const enum Version {
   V2 = 0x6b3343cf,
   /** Drafts are this and their number. */
   DRAFT = 0xff000000,
+  /** Google's: `Q050`, with a handshake of its own (QUIC Crypto), `T050` and `T051`, with TLS. */
+  Q050 = 0x51303530,
+  T050 = 0x54303530,
+  T051 = 0x54303531,
+  /** Facebook's, after drafts 22 and 27. */
+  MVFST_22 = 0xfaceb001,
+  MVFST_27 = 0xfaceb002,
+  MVFST_EXPERIMENT = 0xfaceb00e,
 }
 /** Drafts whose Initial packets look like those of version 1, but for their salt. */
-const FIRST_DRAFT = 23;
+const FIRST_DRAFT = 22;
 const LAST_DRAFT = 34;
+/** Other versions with such packets. */
+const RELATIVES: ReadonlySet<number> = new Set([
+  Version.V1,
+  Version.V2,
+  Version.Q050,
+  Version.T050,
+  Version.T051,
+  Version.MVFST_22,
+  Version.MVFST_27,
+  Version.MVFST_EXPERIMENT,
+]);
 
 /** Longest connection identifier (RFC 9000 section 17.2). */
 const ID_MAX = 20;
@@ -35,7 +54,7 @@ export function isDraft(version: number): boolean {
 
 /** Versions whose Initial packets we can open. */
 export function isKnownVersion(version: number): boolean {
-  return version === Version.V1 || version === Version.V2 || isDraft(version);
+  return RELATIVES.has(version) || isDraft(version);
 }
 
 /** A version that only exists to make servers negotiate (RFC 9000 section 15). */

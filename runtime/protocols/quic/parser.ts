@@ -6,6 +6,7 @@
  */
 import { keep, u16 } from '../bytes.ts';
 import { Parse, type ParserFactory, type Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
+import { readChlo } from '../gquic/chlo.ts';
 import { isClientHello, isRetry, isServerHello } from '../tls/hello.ts';
 import { Message } from '../tls/records.ts';
 import { CryptoStream } from './crypto-stream.ts';
@@ -135,7 +136,8 @@ class QuicParser implements SessionParser {
   private finish(): void {
     this.done = true;
     if (this.first === undefined) return;
-    this.session = new QuicStream(this.first, this.clientHello(), this.serverHello());
+    const name = readChlo(this.crypto.prefix)?.sni;
+    this.session = new QuicStream(this.first, this.clientHello(), this.serverHello(), name);
   }
 }
 
@@ -156,6 +158,7 @@ function lastHello(prefix: Uint8Array, type: Message): Uint8Array | undefined {
 export const QUIC_PARSER: ParserFactory = {
   name: 'quic',
   proto: ProtocolNumber.QUIC,
+  classes: [QuicStream],
   over: ['udp'],
   create: () => new QuicParser(),
 };

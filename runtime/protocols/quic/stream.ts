@@ -31,22 +31,25 @@ export class QuicStream implements Session {
   readonly payloadBytesCount: number;
   /** The handshake as far as it can be read: ClientHello and ServerHello. */
   readonly tls: TlsHandshake;
+  private readonly name: string | undefined;
 
   /**
    * @param clientHello the message's body, kept; undefined where it could not be read
    * @param serverHello the same of the server's, of a HelloRetryRequest where nothing followed
+   * @param name host name of a hello that is none of TLS
    */
-  constructor(first: FirstPacket, clientHello: Uint8Array | undefined, serverHello?: Uint8Array) {
+  constructor(first: FirstPacket, clientHello: Uint8Array | undefined, serverHello?: Uint8Array, name?: string) {
     this.version = first.version;
     this.dcid = first.dcid;
     this.scid = first.scid;
     this.packetType = first.packetType;
     this.payloadBytesCount = first.payloadBytesCount;
     this.tls = new TlsHandshake({ clientHello, serverHello }, 'q');
+    this.name = name;
   }
 
   get sni(): string | undefined {
-    return this.tls.sni;
+    return this.tls.sni ?? this.name;
   }
   get clientVersion(): number | undefined {
     return this.tls.clientVersion;

@@ -5,7 +5,7 @@
  */
 import { textOf, u16 } from '../bytes.ts';
 import { Parse, type ParserFactory, Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
-import { SshHandshake } from './handshake.ts';
+import { Side, SshHandshake } from './handshake.ts';
 
 /** Longest identification line; the RFC allows 255 bytes. */
 const BANNER_MAX = 1024;
@@ -188,6 +188,7 @@ class SshParser implements SessionParser {
 export const SSH_PARSER: ParserFactory = {
   name: 'ssh',
   proto: ProtocolNumber.SSH,
+  classes: [SshHandshake, Side],
   over: ['tcp'],
   create: () => new SshParser(),
 };

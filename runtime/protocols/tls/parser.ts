@@ -12,7 +12,7 @@ import { keep, u16 } from '../bytes.ts';
 import { Parse, type ParserFactory, type Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
 import { AlertState, Before, Direction } from './direction.ts';
 import { TlsHandshake } from './handshake.ts';
-import { fromSsl2Hello, isClientHello, isRetry, isServerHello, ServerHello } from './hello.ts';
+import { ClientHello, fromSsl2Hello, isClientHello, isRetry, isServerHello, ServerHello } from './hello.ts';
 import { Content, isKnownMessage, Message, probeTls, RECORD_MAX, SSL2_MAX } from './records.ts';
 import { HELLO_START, probeUpgrade } from './upgrade.ts';
 
@@ -392,6 +392,7 @@ class TlsParser implements SessionParser {
 export const TLS_PARSER: ParserFactory = {
   name: 'tls',
   proto: ProtocolNumber.TLS,
+  classes: [TlsHandshake, ClientHello, ServerHello],
   over: ['tcp'],
   create: () => new TlsParser(),
 };

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { DNS } from '../../../runtime/protocols/dns/fields.ts';
 import { DTLS } from '../../../runtime/protocols/dtls/fields.ts';
 import type { ProtocolDef } from '../../../runtime/protocols/field.ts';
+import { GQUIC } from '../../../runtime/protocols/gquic/fields.ts';
 import { HTTP } from '../../../runtime/protocols/http/fields.ts';
 import { MQTT } from '../../../runtime/protocols/mqtt/fields.ts';
 import { QUIC } from '../../../runtime/protocols/quic/fields.ts';
@@ -12,6 +13,7 @@ import { TLS } from '../../../runtime/protocols/tls/fields.ts';
 import {
   DnsTransaction,
   DtlsHandshake,
+  GquicStream,
   HttpTransaction,
   MqttConnect,
   QuicStream,
@@ -34,6 +36,7 @@ const SESSIONS: readonly (readonly [ProtocolDef, object])[] = [
   [SSH, new SshHandshake(side, side)],
   [DTLS, new DtlsHandshake({})],
   [MQTT, new MqttConnect(new Uint8Array(2), undefined)],
+  [GQUIC, new GquicStream('Q043', NO_BYTES, undefined)],
 ];
 
 for (const [protocol, session] of SESSIONS) {
