@@ -4,7 +4,8 @@
  */
 import { keep, u16 } from '../bytes.ts';
 import { Parse, type ParserFactory, Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
-import { Count, HEADER, isResponse, skipName, skipQuestions, skipRecords } from './message.ts';
+import { Count, HEADER, isResponse, skipQuestions, skipRecords } from './message.ts';
+import { skipName } from './name.ts';
 import { DnsTransaction } from './transaction.ts';
 
 /** Queries of one connection that wait for an answer; the oldest of more is delivered without. */

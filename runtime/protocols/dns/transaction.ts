@@ -4,7 +4,8 @@ import { u16 } from '../bytes.ts';
 import { ProtocolNumber, type Session } from '../contract.ts';
 import { sessionJson } from '../session-json.ts';
 import { DNS } from './fields.ts';
-import { Count, extendedRcode, HEADER, nameAt, sectionText, skipName } from './message.ts';
+import { Count, extendedRcode, HEADER, sectionText } from './message.ts';
+import { nameAt, skipName } from './name.ts';
 
 /**
  * One DNS query and the answer to it; one of the two may be missing. Its properties are the fields of the catalog in
