@@ -6,6 +6,7 @@ import { presenceOf, type World } from '../plan/presence.ts';
 import { type Arm, type Chain, isEmptyNode, marksBelow, type TreeNode } from '../plan/tree.ts';
 import { type Condition, conditionOf, type Locals, rangeNumber } from './tests.ts';
 import { commentText } from './text.ts';
+import { textNumber } from './text-tables.ts';
 import { type ArmView, type CaseView, type NodeView, when } from './view.ts';
 
 /** The statement that counts an arm. */
@@ -139,12 +140,13 @@ function protocolsOn(path: Pattern, { world }: TreeCode): ReadonlySet<string> {
 /** Arms that all compare one field of a known protocol with few constants. */
 function switchNode(chain: Chain, code: TreeCode, path: Pattern): NodeView | undefined {
   if (chain.arms.length < (code.guard === undefined ? SWITCH_FROM : RANGES_FROM)) return undefined;
-  const choice = constantsSwitch(chain, code, path) ?? rangesSwitch(chain, code, path);
+  const choice =
+    constantsSwitch(chain, code, path) ?? rangesSwitch(chain, code, path) ?? textsSwitch(chain, code, path);
   const guard = choice === undefined ? undefined : code.guard?.(marksBelow({ marks: [], chains: [chain] }));
   return choice === undefined || guard === undefined ? choice : when(guard, [choice]);
 }
 
-/** The field that all arms test for being in ranges, if it is there for sure. */
+/** The field that all arms test, if its protocol is there for sure. */
 function fieldOfArms(chain: Chain, code: TreeCode, path: Pattern): FieldPredicate | undefined {
   const field = chain.arms[0]?.test.atom.predicate;
   if (field?.kind !== 'field' || !protocolsOn(path, code).has(field.protocol.name)) return undefined;
@@ -167,7 +169,25 @@ function rangesSwitch(chain: Chain, code: TreeCode, path: Pattern): NodeView | u
   if (field === undefined) return undefined;
   const tests = chain.arms.flatMap(({ test }) => (test.atom.predicate.kind === 'field' ? [test.atom.predicate] : []));
   const value = rangeNumber(field, tests, code.locals);
-  if (value === undefined) return undefined;
+  return value === undefined ? undefined : numberedChoice(value, chain, code, path);
+}
+
+/** Many texts of one field: looked up in a map, then a switch over the number of the arm. */
+function textsSwitch(chain: Chain, code: TreeCode, path: Pattern): NodeView | undefined {
+  if (chain.arms.length < RANGES_FROM) return undefined;
+  const field = fieldOfArms(chain, code, path);
+  if (field === undefined) return undefined;
+  const lists = chain.arms.flatMap(({ test }) => {
+    const { predicate } = test.atom;
+    return predicate.kind === 'field' && predicate.test.kind === 'text-in' ? [predicate.test.values] : [];
+  });
+  if (lists.length < chain.arms.length) return undefined;
+  const value = textNumber(field, lists, code.locals);
+  return value === undefined ? undefined : numberedChoice(value, chain, code, path);
+}
+
+/** A choice between arms by their numbers, from 1. */
+function numberedChoice(value: string, chain: Chain, code: TreeCode, path: Pattern): NodeView {
   const cases = chain.arms.map((arm, i): CaseView => {
     const nodes = [...probed(arm, code), ...treeNodes(arm.node, code, [...path, arm.test])];
     return { labels: [`case ${i + 1}:${remark([arm.test])}`], nodes };

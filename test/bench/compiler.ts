@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * What generated code costs: `node dist/test/bench/compiler.js`. One subscription beside the same written by hand, 256
- * subscriptions beside one, in ns of CPU per packet of a capture; and the time that compiling 256 takes. Every run is a
- * process of its own, and subjects take turns.
+ * What generated code costs: `node dist/test/bench/compiler.js [RUNS]`. One subscription beside the same written by hand, 256
+ * subscriptions beside one, counted code (`iris run --explain`) beside plain, in ns of CPU per packet of a capture; and the
+ * time that compiling 256 takes. Every run is a process of its own, and subjects take turns.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -30,12 +30,14 @@ const subnets = (count: number): string =>
       `subscribe s${i}(ft: FiveTuple) when ipv4.addr in ${count === 1 ? '0.0.0.0/0' : `${i}.0.0.0/8`} and (http or tls or dns or quic)\n`,
   ).join('');
 
-function compiled(text: string): string {
+const RECORDS = 'subscribe flows(conn: ConnRecord) when tcp or udp\n';
+
+function compiled(text: string, instrument = false): string {
   const host = nodeHost();
   const template = (name: string): string => readFileSync(join(host.packageRoot, 'templates', `${name}.hbs`), 'utf8');
   const templates = Object.fromEntries(TEMPLATES.map((name) => [name, template(name)])) as Templates;
   const parsers = PARSERS.map((parser) => parser.name);
-  const result = compile({ path: '/bench.iris', text }, { files: host, templates, version: '0', parsers });
+  const result = compile({ path: '/bench.iris', text }, { files: host, templates, version: '0', parsers, instrument });
   if (result.text === undefined) throw new Error(result.diagnostics.map((d) => d.message).join('\n'));
   return result.text;
 }
@@ -59,17 +61,27 @@ function byHand(plan: Plan): (core: Core, handlers: { s0?(tls: TlsHandshake): vo
   });
 }
 
-const SUBJECTS: Readonly<Record<string, { readonly text: string; readonly hand?: true }>> = {
+interface Subject {
+  readonly text: string;
+  readonly hand?: true;
+  /** Counts, as for `iris run --explain`. */
+  readonly counted?: true;
+}
+
+const SUBJECTS: Readonly<Record<string, Subject>> = {
   'one, by hand': { text: SNI, hand: true },
   'one, generated': { text: SNI },
   '1 subnet': { text: subnets(1) },
   '256 subnets': { text: subnets(256) },
+  'one, counted': { text: SNI, counted: true },
+  records: { text: RECORDS },
+  'records, counted': { text: RECORDS, counted: true },
 };
 
 /** One run in this process: ns of CPU per packet, and deliveries. */
 async function measure(subject: string, capture: string): Promise<{ readonly ns: number; readonly delivered: number }> {
-  const { text, hand } = SUBJECTS[subject] ?? { text: SNI };
-  const module: SubscriptionModule = await loadModule(compiled(text));
+  const { text, hand, counted } = SUBJECTS[subject] ?? { text: SNI };
+  const module: SubscriptionModule = await loadModule(compiled(text, counted));
   const { plan } = module;
   const source = openCapture(capture, { slabBytes: 1 << 24 });
   const core = createCore({
@@ -92,10 +104,10 @@ async function measure(subject: string, capture: string): Promise<{ readonly ns:
   return { ns: ((user + system) * 1000) / source.stats.packets, delivered };
 }
 
-function main(): void {
+function main(runs: number): void {
   const { path, packets } = benchCapture('mixed', 40, 1);
   const best = new Map<string, { ns: number; delivered: number }>();
-  for (let run = 0; run < 5; run++) {
+  for (let run = 0; run < runs; run++) {
     for (const subject of Object.keys(SUBJECTS)) {
       const text = execFileSync(process.execPath, [fileURLToPath(import.meta.url), subject, path], {
         encoding: 'utf8',
@@ -104,13 +116,16 @@ function main(): void {
       if (one.ns < (best.get(subject)?.ns ?? Number.POSITIVE_INFINITY)) best.set(subject, one);
     }
   }
-  console.log(`mixed, ${packets} packets; ns of CPU per packet, best of 5\n`);
+  console.log(`mixed, ${packets} packets; ns of CPU per packet, best of ${runs}\n`);
   for (const [subject, { ns, delivered }] of best) {
     console.log(`  ${subject.padEnd(16)} ${ns.toFixed(1).padStart(7)}   ${delivered} deliveries`);
   }
   const ratio = (a: string, b: string): string => ((best.get(a)?.ns ?? 0) / (best.get(b)?.ns ?? 1)).toFixed(2);
   console.log(`\ngenerated : by hand ${ratio('one, generated', 'one, by hand')}`);
   console.log(`256 : 1 ${ratio('256 subnets', '1 subnet')}`);
+  console.log(
+    `counted : plain ${ratio('one, counted', 'one, generated')} (one), ${ratio('records, counted', 'records')} (records)`,
+  );
   const started = performance.now();
   compiled(subnets(256));
   console.log(`compiling 256 subscriptions: ${Math.round(performance.now() - started)} ms`);
@@ -118,4 +133,4 @@ function main(): void {
 
 const [subject, capture] = process.argv.slice(2);
 if (subject !== undefined && capture !== undefined) console.log(JSON.stringify(await measure(subject, capture)));
-else main();
+else main(Number(subject ?? 5));

@@ -17,6 +17,7 @@ import {
   ends,
   expressions,
   families,
+  manyTexts,
   PSH,
   packet,
   perPacket,
@@ -73,6 +74,16 @@ oracle('does so with families of subscriptions that differ in their ends only', 
     .slice(0, Math.max(RUNS / 3, 12));
   const plans = sources.map((source) => planProgram(source, PROTOCOLS, PARSERS).plan);
   assert.ok(plans.some((plan) => (plan?.families.length ?? 0) > 0));
+  await agree(sources, CONNECTIONS);
+});
+
+oracle('does so where one text is compared with many values', async () => {
+  const sources = fc
+    .sample(manyTexts, { numRuns: Math.max(RUNS, 40), seed: SEED })
+    .filter((source) => planProgram(source, PROTOCOLS, PARSERS).plan !== undefined)
+    .slice(0, Math.max(RUNS / 3, 12));
+  const texts = sources.flatMap((source) => planProgram(source, PROTOCOLS, PARSERS).plan ?? []);
+  assert.ok(texts.some((plan) => emitModule(plan, EMIT).text.includes('_NUMBERS.get(')));
   await agree(sources, CONNECTIONS);
 });
 

@@ -66,6 +66,38 @@ export const families: fc.Arbitrary<TypedProgram> = fc
     program(...ends.map((own, i) => subscribe(`s${i}`, {}, [level], and(proto('ipv4'), proto('tcp'), own, common)))),
   );
 
+/** Subscriptions that ask one text for one of many values each, most of which never come, some together with another test. */
+export const manyTexts: fc.Arbitrary<TypedProgram> = fc
+  .tuple(
+    fc.constantFrom<Level>('L7EndHdrs', 'L4Terminated', 'InL4Conn'),
+    fc.constantFrom('tls.sni', 'http.host'),
+    fc.uniqueArray(
+      fc.oneof(
+        fc.constantFrom(...HOSTS),
+        fc.integer({ min: 0, max: 30 }).map((n) => `host${n}.test`),
+      ),
+      {
+        minLength: 12,
+        maxLength: 30,
+      },
+    ),
+    fc.infiniteStream(
+      fc.record({ values: fc.constantFrom(1, 1, 1, 2), other: fc.option(early, { freq: 4 }), no: fc.nat(9) }),
+    ),
+  )
+  .map(([level, field, values, draws]) => {
+    const all: TypedExpr[] = [];
+    for (let i = 0; i < values.length; ) {
+      const { values: count, other, no } = draws.next().value;
+      // Some share a value with the first.
+      const own = oneOf(field, ...new Set([...values.slice(i, i + count), ...(no === 1 ? values.slice(0, 1) : [])]));
+      const asked = no === 0 ? not(own) : own;
+      all.push(other === null ? asked : and(asked, other));
+      i += count;
+    }
+    return program(...all.map((when, i) => subscribe(`s${i}`, {}, [level], when)));
+  });
+
 export const perPacket: fc.Arbitrary<TypedExpr> = fc.oneof(
   fc.constantFrom('tcp.syn', 'tcp.psh').map((flag) => within(flag, 1)),
   fc.constant(within('ipv4.time_to_live', [60, 255])),
