@@ -55,8 +55,31 @@ static bool handOff(Reader& r, uint32_t i) {
   return true;
 }
 
+// Gives back a whole burst. What is the rule, mbufs of our pool that nobody else refers to, goes there at once: they keep
+// their buffers for good, so that there is no more to do than rte_pktmbuf_free would find out for each.
+static void freeBurst(const Reader& r) {
+  rte_mempool* pool = r.memory->pool;
+  for (uint32_t i = 0; i < r.burstLength; i++) {
+    rte_mbuf* mbuf = r.burst[i];
+    if (mbuf->pool != pool || mbuf->nb_segs != 1 || rte_mbuf_refcnt_read(mbuf) != 1) {
+      rte_pktmbuf_free_bulk(const_cast<rte_mbuf**>(r.burst), r.burstLength);
+      return;
+    }
+  }
+  for (uint32_t i = 0; i < r.burstLength; i++) r.burst[i]->ol_flags &= RTE_MBUF_F_EXTERNAL;
+  rte_mempool_put_bulk(pool, reinterpret_cast<void* const*>(r.burst), r.burstLength);
+}
+
 // Gives back the previous burst, but keeps the mbufs whose row JavaScript has marked.
 static void releaseBurst(Reader& r) {
+  int32_t marks = 0;
+  for (uint32_t i = 0; i < r.burstLength; i++) marks |= r.rows[i * ROW_WORDS + HOLD];
+  // Mostly nothing is held and nothing handed on. (A bounced row is marked, too, and goes the other way.)
+  if (marks == 0) {
+    if (r.burstLength != 0) freeBurst(r);
+    r.burstLength = 0;
+    return;
+  }
   rte_mbuf* free[BURST_MAX];
   uint32_t n = 0;
   for (uint32_t i = 0; i < r.burstLength; i++) {
@@ -103,10 +126,19 @@ static bool bounce(Reader& r, const rte_mbuf* mbuf, uint32_t row, int32_t* words
   return true;
 }
 
-// Writes the rows of `count` mbufs of one queue from row `row` on; returns the row after the last one written.
-static uint32_t fillRows(Reader& r, const RxQueue& queue, rte_mbuf** mbufs, uint32_t count, uint32_t row,
-                         const timespec& now) {
+// Writes the rows of `count` mbufs of one queue, which lie in `r.burst` from place `row` on; returns the row after the last
+// one written. Frames that are too long leave their place to the next.
+static uint32_t fillRows(Reader& r, const RxQueue& queue, uint32_t count, uint32_t row, const timespec& now) {
+  rte_mbuf** mbufs = r.burst + row;
   const uint8_t* base = r.memory->base;
+  const size_t poolBytes = r.memory->poolBytes;
+  const uint64_t timeFlag = queue.packetTime ? r.timeFlag : 0;
+  const int32_t sec = static_cast<int32_t>(static_cast<uint32_t>(now.tv_sec));
+  const int32_t nsec = static_cast<int32_t>(now.tv_nsec);
+  const int32_t link = queue.link;
+  int32_t* const rows = r.rows;
+  uint64_t bytes = 0;
+  memset(r.burstQueue + row, static_cast<int>(&queue - r.queues.data()), count);
   for (uint32_t i = 0; i < PREFETCH_AHEAD && i < count; i++) rte_prefetch0(dataOf(mbufs[i]));
   for (uint32_t i = 0; i < count; i++) {
     if (i + PREFETCH_AHEAD < count) rte_prefetch0(dataOf(mbufs[i + PREFETCH_AHEAD]));
@@ -115,9 +147,9 @@ static uint32_t fillRows(Reader& r, const RxQueue& queue, rte_mbuf** mbufs, uint
       restoreVlan(mbuf);
       mbuf->ol_flags &= ~RTE_MBUF_F_RX_VLAN_STRIPPED;
     }
-    int32_t* words = r.rows + row * ROW_WORDS;
+    int32_t* words = rows + row * ROW_WORDS;
     size_t offset = static_cast<size_t>(dataOf(mbuf) - base);
-    if (mbuf->nb_segs == 1 && offset < r.memory->poolBytes) {
+    if (mbuf->nb_segs == 1 && offset < poolBytes) {
       words[OFFSET] = static_cast<int32_t>(offset);
       words[CAPLEN] = mbuf->data_len;
       words[HOLD] = 0;
@@ -127,20 +159,20 @@ static uint32_t fillRows(Reader& r, const RxQueue& queue, rte_mbuf** mbufs, uint
       continue;
     }
     words[WIRELEN] = static_cast<int32_t>(mbuf->pkt_len);
-    words[LINK] = queue.link;
+    words[LINK] = link;
     words[RSS] = mbuf->ol_flags & RTE_MBUF_F_RX_RSS_HASH ? static_cast<int32_t>(mbuf->hash.rss) : 0;
-    if (queue.packetTime && (mbuf->ol_flags & r.timeFlag) != 0) {
+    if ((mbuf->ol_flags & timeFlag) != 0) {
       uint64_t micros = *RTE_MBUF_DYNFIELD(mbuf, r.timeOffset, rte_mbuf_timestamp_t*);
       words[SEC] = static_cast<int32_t>(static_cast<uint32_t>(micros / 1000000));
       words[NSEC] = static_cast<int32_t>(micros % 1000000 * 1000);
     } else {
-      words[SEC] = static_cast<int32_t>(static_cast<uint32_t>(now.tv_sec));
-      words[NSEC] = static_cast<int32_t>(now.tv_nsec);
+      words[SEC] = sec;
+      words[NSEC] = nsec;
     }
-    r.bytes += mbuf->pkt_len;
-    r.burstQueue[row] = static_cast<uint8_t>(&queue - r.queues.data());
+    bytes += mbuf->pkt_len;
     r.burst[row++] = mbuf;
   }
+  r.bytes += bytes;
   return row;
 }
 
@@ -169,20 +201,20 @@ static uint32_t takeOver(Reader& r, const RxQueue& queue, rte_mbuf** mbufs, uint
 
 static uint32_t poll(Reader& r, uint32_t max) {
   releaseBurst(r);
-  rte_mbuf* mbufs[BURST_MAX];
   timespec now;
   bool clockRead = false;
   uint32_t row = 0;
   uint32_t queues = static_cast<uint32_t>(r.queues.size());
   for (uint32_t i = 0; i < queues && row < max; i++) {
     const RxQueue& queue = r.queues[(r.next + i) % queues];
+    rte_mbuf** mbufs = r.burst + row;
     uint32_t n = queue.source == nullptr ? receive(queue, mbufs, max - row) : takeOver(r, queue, mbufs, max - row);
     if (n == 0) continue;
     if (!clockRead) {
       clock_gettime(CLOCK_REALTIME, &now);
       clockRead = true;
     }
-    row = fillRows(r, queue, mbufs, n, row, now);
+    row = fillRows(r, queue, n, row, now);
   }
   r.next = r.next + 1 < queues ? r.next + 1 : 0;
   r.burstLength = row;

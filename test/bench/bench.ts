@@ -11,9 +11,11 @@ import { SHAPE_NAMES, type Shape } from '../traffic/options.ts';
 import { type BenchCapture, benchCapture } from './captures.ts';
 import { compileFilters } from './filters.ts';
 import { buildFloor, FLOOR_MODES, runFloor, type Sample } from './floor.ts';
+import { onlineRates, onlineTable } from './online.ts';
 import { type ParserCost, parserCosts, parserTable } from './parsers.ts';
 import { havePorts } from './ports.ts';
 import { type Cost, cost, printTable } from './report.ts';
+import { rxCosts, rxTable } from './rx.ts';
 import { PORT_STAGES, STAGES, type Stage } from './stages.ts';
 import type { GcReport } from './subject.ts';
 
@@ -44,6 +46,8 @@ interface Options {
   readonly floorStages?: boolean;
   readonly ports?: boolean;
   readonly parsers?: boolean;
+  readonly rx?: boolean;
+  readonly online?: boolean;
   readonly gc?: boolean;
   readonly json?: boolean;
 }
@@ -159,7 +163,23 @@ async function main(options: Options): Promise<void> {
     if (options.json) console.log(JSON.stringify({ parsers: costs }, null, 2));
     return;
   }
+  if (options.rx) {
+    const costs = rxCosts();
+    const title =
+      'ns per packet of 64 bytes, median (minimum): bursts of 64 received, length and first word read, freed';
+    say(`${title}; without hugepages\n\n${rxTable(costs)}`);
+    if (options.json) console.log(JSON.stringify({ rx: costs }, null, 2));
+    return;
+  }
   await compileFilters();
+  if (options.online) {
+    const rates = onlineRates(options.runs, options.seed);
+    say(
+      `connection records in whole runs over virtual devices, without hugepages, a device a worker\n\n${onlineTable(rates)}`,
+    );
+    if (options.json) console.log(JSON.stringify({ online: rates }, null, 2));
+    return;
+  }
   const subjects = [
     ...floorSubjects(buildFloor(), options.floorStages === true),
     ...(options.subjects ?? (Object.keys(STAGES) as Stage[])).map((stage) => ownSubject(stage, options.gc === true)),
@@ -195,6 +215,8 @@ const program = new Command('bench')
   .option('--floor-stages', 'also the stages of the floor')
   .option('--ports', 'also the path behind virtual DPDK devices')
   .option('--parsers', 'instead of captures: what each parser costs per session')
+  .option('--rx', 'instead: bursts into TypeScript beside the same loop in C++, on net_null and net_ring')
+  .option('--online', 'instead: whole runs over virtual devices, one worker and two')
   .option('--gc', 'what the garbage collector did, and the longest burst (costs a little)')
   .option('--json', 'print everything as JSON');
 
