@@ -177,6 +177,25 @@ static napi_value portStart(napi_env env, napi_callback_info info) {
   return boolean(env, error == 0);
 }
 
+// rssState(port): of a started port with RSS, what it really does: "symmetric", "other key", "no ports" (TCP and UDP flows
+// are not told apart by their ports), or "unknown" when the device does not tell.
+static napi_value rssState(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  uint16_t port = static_cast<uint16_t>(toUint(env, args[0], UINT16_MAX));
+  rte_eth_dev_info dev = {};
+  int error = rte_eth_dev_info_get(port, &dev);
+  if (error != 0) return failPort(env, "no such port", error);
+  rte_eth_rss_conf wanted = rssConfiguration(dev);
+  uint8_t key[sizeof symmetricKey] = {};
+  rte_eth_rss_conf conf = {};
+  conf.rss_key = key;
+  conf.rss_key_len = wanted.rss_key_len;
+  if (rte_eth_dev_rss_hash_conf_get(port, &conf) != 0) return string(env, "unknown");
+  if (memcmp(key, wanted.rss_key, wanted.rss_key_len) != 0) return string(env, "other key");
+  uint64_t ports = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP;
+  return string(env, (conf.rss_hf & ports) == ports ? "symmetric" : "no ports");
+}
+
 static napi_value portStop(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   int error = rte_eth_dev_stop(static_cast<uint16_t>(toUint(env, args[0], UINT16_MAX)));
@@ -232,6 +251,7 @@ void definePort(napi_env env, napi_value exports) {
   define(env, exports, "portInfo", portInfo);
   define(env, exports, "portConfigure", portConfigure);
   define(env, exports, "portStart", portStart);
+  define(env, exports, "rssState", rssState);
   define(env, exports, "portStop", portStop);
   define(env, exports, "portStats", portStats);
   define(env, exports, "portXstats", portXstats);

@@ -25,7 +25,7 @@ import {
   transparentHugepages,
 } from './machine.ts';
 import { checkCores, checkDevice, dataRoomOf, nodeNotes, packetBytes, receiveCores } from './preflight.ts';
-import { planQueues, teamOf } from './queues.ts';
+import { planQueues, rssNotes, teamOf } from './queues.ts';
 import { sinkTable } from './sink.ts';
 import { createTeam, shareQueue, type Team } from './team.ts';
 
@@ -175,6 +175,8 @@ export function openPorts(addon: DpdkAddon, config: Config, check = checkDevice)
     /** Ports that sample in software, and buckets that the RSS tables of others keep. */
     const keep = new Map<number, number>();
     const tables = new Map<number, number>();
+    /** Ports that spread flows over their queues. */
+    const spreading = new Set<number>();
     const queuesOf = new Map<number, QueueSpec[]>(cores.map((core) => [core, []]));
     for (const { port, name, number, info, links_, plan } of planned) {
       if (port.sink !== undefined && plan.sink) tables.set(number, port.sink.buckets);
@@ -182,6 +184,7 @@ export function openPorts(addon: DpdkAddon, config: Config, check = checkDevice)
         keep.set(number, port.sink.buckets);
         notes.push(`${name}: ${info.driver} has no RSS table; receive cores drop the flows that are not in the sample`);
       }
+      if (plan.rss) spreading.add(number);
       attempt(addon, name, undefined, () =>
         addon.portConfigure(number, {
           memories: plan.cores.map((core) => memories[cores.indexOf(core)] ?? 0),
@@ -217,6 +220,7 @@ export function openPorts(addon: DpdkAddon, config: Config, check = checkDevice)
         const { name, port } = live;
         const promiscuous = attempt(addon, name, undefined, () => addon.portStart(port, online.promiscuous));
         const said = online.promiscuous && !promiscuous ? [`${name}: promiscuous mode cannot be switched on`] : [];
+        if (spreading.has(port)) said.push(...rssNotes(name, addon.rssState(port)));
         const own = workers.flatMap((worker) =>
           worker.queues.filter((queue) => queue.port === port && queue.ring === undefined),
         );

@@ -2,7 +2,7 @@
 import type { PortConfig } from '../config/config.ts';
 import { deviceArguments, optionValues } from '../config/device.ts';
 import { DeviceError } from '../errors.ts';
-import type { PortInfo } from '../source/dpdk.ts';
+import type { DpdkAddon, PortInfo } from '../source/dpdk.ts';
 
 export interface QueuePlan {
   /** Core of each queue. */
@@ -71,4 +71,23 @@ export function teamOf(
     );
   }
   return cores;
+}
+
+/** What should be known of a port's RSS. Throws DeviceError for one that would send the two directions of a flow apart. */
+export function rssNotes(name: string, state: ReturnType<DpdkAddon['rssState']>): readonly string[] {
+  switch (state) {
+    case 'symmetric':
+      return [];
+    case 'no ports':
+      return [`${name}: its RSS leaves out TCP and UDP ports: all connections between two hosts come to one core`];
+    case 'unknown':
+      return [
+        `${name}: it does not tell its RSS key: if it has not taken ours, the two directions of a flow come apart`,
+      ];
+    case 'other key':
+      throw new DeviceError(
+        `${name}: it has not taken the symmetric RSS key, and would send the two directions of a flow to different cores`,
+        `give ${name} one core of its own`,
+      );
+  }
 }

@@ -134,6 +134,11 @@ export interface DpdkAddon extends NativeAddon {
   portConfigure(port: number, settings: PortSettings): void;
   /** Whether promiscuous mode is on. */
   portStart(port: number, promiscuous: boolean): boolean;
+  /**
+   * What a started port with RSS really does: hash by the symmetric key, ports included; by another key; without the
+   * ports of TCP and UDP, so that few hosts fill few queues; or it does not tell.
+   */
+  rssState(port: number): 'symmetric' | 'other key' | 'no ports' | 'unknown';
   portStop(port: number): void;
   portStats(port: number): PortStats;
   portXstats(port: number): Record<string, number>;

@@ -6,6 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseConfig } from '../../../runtime/config/config.ts';
 import { openPorts } from '../../../runtime/lcore/ports.ts';
+import { rssNotes } from '../../../runtime/lcore/queues.ts';
 import { createSampling, sinkLoop, sinkTable } from '../../../runtime/lcore/sink.ts';
 import { Meta, Pkt } from '../../../runtime/packet/layout.ts';
 import { END_OF_INPUT } from '../../../runtime/source/contract.ts';
@@ -124,6 +125,7 @@ function playedDevice(tableSize: number) {
       calls.table = table;
       return table.length > 0;
     },
+    rssState: () => 'symmetric',
     flowFlush() {},
   };
   return { addon: played as DpdkAddon, calls };
@@ -158,6 +160,16 @@ test('a device with an RSS table: the sink’s queue is the last one, on a worke
   assert.equal(live.start(), []);
   assert.equal(calls.table, [0, 1, 0, 1, 2, 2, 2, 2]);
   assert.equal(live.close(), []);
+});
+
+test('RSS that would split flows is refused, what a device does not tell is said', () => {
+  assert.equal(rssNotes('p', 'symmetric'), []);
+  assert.match(rssNotes('p', 'no ports').join(), /^p: its RSS leaves out TCP and UDP ports/);
+  assert.match(rssNotes('p', 'unknown').join(), /^p: it does not tell its RSS key/);
+  assert.throws(() => rssNotes('p', 'other key'), /^p: it has not taken the symmetric RSS key/);
+  const { addon } = playedDevice(8);
+  const live = openPorts({ ...addon, rssState: () => 'other key' }, SINK, () => {});
+  assert.throws(() => live.start(), /has not taken the symmetric RSS key/);
 });
 
 test('a table that cannot be set is no sampling', () => {
