@@ -121,6 +121,8 @@ export async function runOnline(program: string, config: Config, settings: RunSe
       });
       const seconds = (performance.now() - started) / 1000;
       crew.enter(Phase.STOP);
+      // Who interrupts a run that is ending already means it.
+      if (stop.signal === undefined) stop.onStop = () => process.exit(SIGNAL_EXIT_CODES[stop.signal ?? 'SIGINT']);
       const patience = setTimeout(() => {
         const busy = live.workers.filter((_, i) => crew.workers[i]?.result === undefined).map(({ core }) => core);
         const which = busy.length > 1 ? 'cores' : 'core';

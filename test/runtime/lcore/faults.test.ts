@@ -128,6 +128,14 @@ cores = [${own}]
     assert.match(err, new RegExp(`^note: core ${core} still at work; Ctrl-C once more ends it at once$`, 'm'));
   });
 
+  sampled('and so does one signal when the configured duration is over', async () => {
+    const run = start(['--config', configure(ENDLESS, 'duration = 0.2')], { IRIS_TEST_FAULT: 'loop' });
+    await run.said(/still at work/);
+    run.child.kill('SIGINT');
+    const { code, err } = await run.ended;
+    assert.is(code, 130, err);
+  });
+
   test('an interface that is deleted is missed, and a run without any port ends', async () => {
     const run = start(['--config', configure('net_af_packet0,iface=irisb,blocksz=65536,framesz=2048,framecnt=512')]);
     await run.said(/receiving on core/);
