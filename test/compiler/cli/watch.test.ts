@@ -80,4 +80,17 @@ test('--svg draws every stage, with what users wrote as text', async () => {
   assert.not.match(stdout, '<script>');
 });
 
+test('whoever stops reading is told of no error', async () => {
+  write('few.iris', 'subscribe s() when tcp\n');
+  const iris = join(packageRoot(), 'dist/compiler/cli/iris.js');
+  const child = spawn(process.execPath, [iris, 'explain', 'few.iris'], { cwd: folder });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  child.stdout.destroy();
+  const code = await new Promise((done) => child.on('close', done));
+  assert.equal([code, stderr], [0, '']);
+});
+
 test.run();
