@@ -125,9 +125,29 @@ class Direction {
 }
 
 function isBanner(bytes: Uint8Array, at: number, end: number): boolean {
-  return (
-    end - at > 6 && bytes[at] === 0x53 && bytes[at + 1] === 0x53 && bytes[at + 2] === 0x48 && bytes[at + 3] === 0x2d
-  );
+  return end - at > 6 && startsBanner(bytes, at, end);
+}
+
+function startsBanner(bytes: Uint8Array, at: number, end: number): boolean {
+  if (end - at < 4) return false;
+  return bytes[at] === 0x53 && bytes[at + 1] === 0x53 && bytes[at + 2] === 0x48 && bytes[at + 3] === 0x2d;
+}
+
+/** Most bytes of lines before a server's identification that are waited for. */
+const LINES_MAX = 2048;
+/** How lines of other servers begin that speak first: replies with numbers, POP3, IMAP, HTTP, XML. */
+const OTHER_LINES = /^(?:[0-9+*<]|HTTP)/;
+
+/** Whether a server sends other lines before its identification (RFC 4253 section 4.2). */
+function probeLines(bytes: Uint8Array, offset: number, length: number): Probe {
+  const end = offset + length;
+  if (length > LINES_MAX || OTHER_LINES.test(textOf(bytes, offset, Math.min(end, offset + 4)))) return Probe.NO;
+  for (let at = offset; at < end; at++) {
+    const byte = bytes[at];
+    if (byte < 32 && byte !== 9 && byte !== 10 && byte !== 13) return Probe.NO;
+    if (byte === 10 && startsBanner(bytes, at + 1, end)) return Probe.YES;
+  }
+  return Probe.MAYBE;
 }
 
 class SshParser implements SessionParser {
@@ -136,9 +156,9 @@ class SshParser implements SessionParser {
   private done = false;
   private session: SshHandshake | null = null;
 
-  probe(_fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Probe {
+  probe(fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Probe {
     const start = textOf(bytes, offset, offset + Math.min(length, 4));
-    if (!'SSH-'.startsWith(start)) return Probe.NO;
+    if (!'SSH-'.startsWith(start)) return fromOrig ? Probe.NO : probeLines(bytes, offset, length);
     return length < 4 ? Probe.MAYBE : Probe.YES;
   }
 

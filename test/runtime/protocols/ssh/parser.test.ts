@@ -170,6 +170,23 @@ test('probing', () => {
   for (const start of ['X', 'SSL', 'SSH2', 'GET / HTTP/1.1']) assert.is(probe(start), Probe.NO);
 });
 
+test('a server may send lines before, a client may not', () => {
+  const probe = (start: string, fromOrig = false) => parser.probe(fromOrig, text(`..${start}`), 2, start.length);
+  assert.is(probe('Welcome\r\nto this host\r\nSSH-2.0-x'), Probe.YES);
+  assert.is(probe('Welcome\r\nSSH'), Probe.MAYBE);
+  assert.is(probe('Welcome\r\nSSH-', true), Probe.NO);
+  const others = [
+    '220 mail ESMTP',
+    '+OK ready',
+    '* OK IMAP',
+    'HTTP/1.1 200',
+    '<stream',
+    'bi\u0000nary',
+    'l\n'.repeat(1025),
+  ];
+  for (const other of others) assert.is(probe(other), Probe.NO, other);
+});
+
 interface Offer {
   readonly [list: string]: unknown;
   readonly kex_algorithms: readonly string[];
