@@ -13,6 +13,7 @@ import { compileFilters } from './filters.ts';
 import { buildFloor, FLOOR_MODES, runFloor, type Sample } from './floor.ts';
 import { onlineRates, onlineTable } from './online.ts';
 import { type ParserCost, parserCosts, parserTable } from './parsers.ts';
+import { peerCosts, peerTable } from './peers.ts';
 import { havePorts } from './ports.ts';
 import { type Cost, cost, printTable } from './report.ts';
 import { rxCosts, rxTable } from './rx.ts';
@@ -48,6 +49,7 @@ interface Options {
   readonly parsers?: boolean;
   readonly rx?: boolean;
   readonly online?: boolean;
+  readonly peers?: boolean;
   readonly gc?: boolean;
   readonly json?: boolean;
 }
@@ -180,6 +182,14 @@ async function main(options: Options): Promise<void> {
     if (options.json) console.log(JSON.stringify({ online: rates }, null, 2));
     return;
   }
+  if (options.peers) {
+    const capture = benchCapture('tls', options.scale, options.seed, options.packets);
+    const costs = peerCosts(capture, options.runs);
+    say(`TLS server names matched, whole processes, ${capture.packets} packets, ${capture.connections} connections\n`);
+    say(peerTable(costs, capture.packets));
+    if (options.json) console.log(JSON.stringify({ capture, peers: costs }, null, 2));
+    return;
+  }
   const subjects = [
     ...floorSubjects(buildFloor(), options.floorStages === true),
     ...(options.subjects ?? (Object.keys(STAGES) as Stage[])).map((stage) => ownSubject(stage, options.gc === true)),
@@ -217,6 +227,7 @@ const program = new Command('bench')
   .option('--parsers', 'instead of captures: what each parser costs per session')
   .option('--rx', 'instead: bursts into TypeScript beside the same loop in C++, on net_null and net_ring')
   .option('--online', 'instead: whole runs over virtual devices, one worker and two')
+  .option('--peers', 'instead of captures: other programs that match server names of TLS')
   .option('--gc', 'what the garbage collector did, and the longest burst (costs a little)')
   .option('--json', 'print everything as JSON');
 
