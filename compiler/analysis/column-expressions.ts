@@ -11,6 +11,7 @@ import {
   Refusal,
   type Surroundings,
 } from './code.ts';
+import { mathCall } from './column-math.ts';
 import { constantValue } from './constants.ts';
 import { combine, exactly, INT32, type Interval, join, UINT32, within } from './interval.ts';
 import { PDU_MEMBERS, TOUCH_RARE } from './pdu-members.ts';
@@ -320,7 +321,7 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
       }
       const isMath =
         ts.isIdentifier(callee.expression) && callee.expression.text === 'Math' && !module.locals.has('Math');
-      if (isMath && lookUp('Math') === undefined) return math(callee.name.text, node.arguments.map(expression));
+      if (isMath && lookUp('Math') === undefined) return mathCall(callee.name.text, node.arguments.map(expression));
     }
     if (ts.isIdentifier(callee) && !module.locals.has(callee.text) && lookUp(callee.text) === undefined) {
       const [value, ...more] = node.arguments.map(expression);
@@ -340,20 +341,6 @@ export function createExpressions(around: Surroundings, lookUp: (name: string) =
     return ts.isIdentifier(node) && lookUp(node.text)?.pdu === true ? 'pdu' : expression(node);
   }
 
-  function math(fn: string, args: readonly Code[]): Code {
-    const text = `Math.${fn}(${args.map((arg) => arg.text).join(', ')})`;
-    const ints = args.every((arg) => arg.kind === 'int');
-    if (fn !== 'min' && fn !== 'max')
-      return primary(text, INTEGER_MATH.has(fn) || (fn === 'abs' && ints) ? 'int' : 'number');
-    const intervals = args.map((arg) => arg.interval).filter((interval) => interval !== undefined);
-    const known = intervals.length === args.length && args.length > 0;
-    const pick = fn === 'min' ? Math.min : Math.max;
-    const interval = known
-      ? { low: pick(...intervals.map((one) => one.low)), high: pick(...intervals.map((one) => one.high)) }
-      : undefined;
-    return primary(text, ints ? 'int' : 'number', interval);
-  }
-
   return { expression, effect };
 }
 
@@ -362,7 +349,6 @@ const ASSIGNMENTS = new Set('= += -= *= /= %= **= &= |= ^= <<= >>= >>>='.split('
 const COMPARISONS = new Set('< <= > >= == != === !=='.split(' '));
 const ARITHMETIC = new Set('+ - * / % ** & | ^ << >> >>>'.split(' '));
 const BITWISE = new Set('& | ^ << >> >>>'.split(' '));
-const INTEGER_MATH = new Set('floor ceil round trunc imul clz32 sign'.split(' '));
 
 /** A value cut to the width of its column, if it could exceed it. */
 function masked(value: Code, mask: number): string {

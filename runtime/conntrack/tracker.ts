@@ -9,7 +9,7 @@
  * a late packet does, the connection ends at its deadline, and `core.clock` says so; results therefore depend neither
  * on the resolution of timers nor on the number of cores.
  */
-import { Clock, microseconds, setClock } from '../clock.ts';
+import { Clock, setClock } from '../clock.ts';
 import { pktColumns } from '../packet/columns.ts';
 import { Meta, TcpFlag } from '../packet/layout.ts';
 import { IpProto } from '../packet/transport.ts';
@@ -17,6 +17,7 @@ import type { ParserFactory } from '../protocols/contract.ts';
 import { Counter, type Counters } from '../stats/counters.ts';
 import type { Core, Subscription } from '../subscription/contract.ts';
 import { type ConnTrackConfig, conntrackConfig } from './config.ts';
+import { byLastPacket } from './drain-order.ts';
 import { createEviction } from './eviction.ts';
 import { Action, ConnMeta, EndReason, recColumns } from './layout.ts';
 import { createStreams } from './streams.ts';
@@ -164,27 +165,6 @@ export function createConnTracker(
     clock[Clock.GROUP]++;
     setClock(clock, recLast[c >> 1]);
     finish(c, EndReason.DRAIN);
-  }
-
-  /** The `n` records that live, by the time of their last packet: time and place in one double sort fastest. */
-  function byLastPacket(n: number): Int32Array {
-    const live = new Int32Array(n);
-    const keys = new Float64Array(n);
-    let first = Number.POSITIVE_INFINITY;
-    for (let c = stride, i = 0; c < table.end(); c += stride) {
-      if ((recMeta[c] & (ConnMeta.USED | ConnMeta.ENDED)) !== ConnMeta.USED) continue;
-      live[i] = c;
-      keys[i] = microseconds(recLast[c >> 1]);
-      first = Math.min(first, keys[i++]);
-    }
-    // Timeouts of up to an hour and a million live records fit; beyond, the slow way.
-    const span = keys.reduce((most, key) => Math.max(most, key), 0) - first + 1;
-    if (span * n > Number.MAX_SAFE_INTEGER) {
-      return live.sort((a, b) => recLast[a >> 1] - recLast[b >> 1]);
-    }
-    for (let i = 0; i < n; i++) keys[i] = (keys[i] - first) * n + i;
-    keys.sort();
-    return Int32Array.from(keys, (key) => live[key % n]);
   }
 
   /** Ends record `c` by timeout, or forgets its tombstone. */
@@ -391,7 +371,7 @@ export function createConnTracker(
       }
       if (next !== undefined) {
         next();
-        for (const c of byLastPacket(live)) finishDrained(c);
+        for (const c of byLastPacket(record, stride, table.end(), live)) finishDrained(c);
       }
       table.clear();
       clock[Clock.GROUP] = 0;
