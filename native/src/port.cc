@@ -157,7 +157,7 @@ static napi_value portConfigure(napi_env env, napi_callback_info info) {
   if (mtu + overhead > room && (dev.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0) {
     conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
   }
-  if (mtu != 0 && dev.max_mtu >= mtu && dev.max_mtu != UINT16_MAX) conf.rxmode.mtu = mtu;
+  if (mtu != 0 && dev.max_mtu != UINT16_MAX) conf.rxmode.mtu = std::min<uint32_t>(mtu, dev.max_mtu);
   error = rte_eth_dev_configure(port, rxQueues, txQueues, &conf);
   if (error != 0) return failPort(env, "the port cannot be configured", error);
   error = setupQueues(port, memories, static_cast<uint16_t>(toUint(env, property(env, args[1], "rxDescriptors"), 1024)),

@@ -25,7 +25,7 @@ import {
   transparentHugepages,
 } from './machine.ts';
 import { checkCores, checkDevice, dataRoomOf, nodeNotes, packetBytes, receiveCores } from './preflight.ts';
-import { planQueues, rssNotes, teamOf } from './queues.ts';
+import { limitNotes, planQueues, rssNotes, teamOf } from './queues.ts';
 import { sinkTable } from './sink.ts';
 import { createTeam, shareQueue, type Team } from './team.ts';
 
@@ -161,6 +161,7 @@ export function openPorts(addon: DpdkAddon, config: Config, check = checkDevice)
       const links_ = links.get(port) ?? [];
       const plan = planQueues(port, info, links_);
       notes.push(...nodeNotes(name, info.socket, port.cores));
+      if (port.device.kind === 'pci') notes.push(...limitNotes(name, info, online));
       if (plan.note !== undefined) notes.push(plan.note);
       return { port, name, number, info, links_, plan };
     });

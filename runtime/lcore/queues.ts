@@ -73,6 +73,21 @@ export function teamOf(
   return cores;
 }
 
+/** What a device cannot give of what the configuration asks for. */
+export function limitNotes(
+  name: string,
+  { maxMtu, maxRxDescriptors }: Pick<PortInfo, 'maxMtu' | 'maxRxDescriptors'>,
+  { mtu, rxDescriptors }: { readonly mtu: number; readonly rxDescriptors: number },
+): readonly string[] {
+  const notes: string[] = [];
+  if (maxMtu < mtu)
+    notes.push(`${name}: takes an MTU of ${maxMtu} at most, not ${mtu}: it drops packets that are longer`);
+  if (maxRxDescriptors < rxDescriptors) {
+    notes.push(`${name}: has room for ${maxRxDescriptors} descriptors a queue, not ${rxDescriptors} (online.nb_rxd)`);
+  }
+  return notes;
+}
+
 /** What should be known of a port's RSS. Throws DeviceError for one that would send the two directions of a flow apart. */
 export function rssNotes(name: string, state: ReturnType<DpdkAddon['rssState']>): readonly string[] {
   switch (state) {

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseConfig } from '../../../runtime/config/config.ts';
 import { openPorts } from '../../../runtime/lcore/ports.ts';
-import { rssNotes } from '../../../runtime/lcore/queues.ts';
+import { limitNotes, rssNotes } from '../../../runtime/lcore/queues.ts';
 import { createSampling, sinkLoop, sinkTable } from '../../../runtime/lcore/sink.ts';
 import { Meta, Pkt } from '../../../runtime/packet/layout.ts';
 import { END_OF_INPUT } from '../../../runtime/source/contract.ts';
@@ -160,6 +160,26 @@ test('a device with an RSS table: the sink’s queue is the last one, on a worke
   assert.equal(live.start(), []);
   assert.equal(calls.table, [0, 1, 0, 1, 2, 2, 2, 2]);
   assert.equal(live.close(), []);
+});
+
+test('what a device has less of than the configuration asks for is said', () => {
+  const limits = { maxMtu: 1500, maxRxDescriptors: 256 };
+  assert.equal(limitNotes('p', limits, { mtu: 1500, rxDescriptors: 256 }), []);
+  const [mtu, descriptors] = limitNotes('p', limits, { mtu: 9000, rxDescriptors: 4096 });
+  assert.match(mtu, /^p: takes an MTU of 1500 at most, not 9000/);
+  assert.match(descriptors, /^p: has room for 256 descriptors a queue, not 4096 \(online\.nb_rxd\)$/);
+  const small = parseConfig(
+    `[online]
+mtu = 9500
+nb_rxd = 8192
+dpdk_supl_args = ["--in-memory"]
+[[online.ports]]
+device = "0000:3b:00.0"
+cores = [1]
+`,
+    'x.toml',
+  );
+  assert.is(openPorts(playedDevice(8).addon, small, () => {}).notes.length, 2);
 });
 
 test('RSS that would split flows is refused, what a device does not tell is said', () => {
