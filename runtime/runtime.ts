@@ -39,7 +39,13 @@ export {
   gauge,
   type MetricOptions,
 } from './stats/metrics.ts';
-export { type Classifier, createClassifier, type FamilyRule, rangeMap } from './subscription/classifier.ts';
+export {
+  addressSteps,
+  type Classifier,
+  createClassifier,
+  type FamilyRule,
+  rangeMap,
+} from './subscription/classifier.ts';
 export { type Column, type ColumnView, columnView, keep } from './subscription/column-view.ts';
 export type {
   Actions,

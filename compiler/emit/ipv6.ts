@@ -1,6 +1,7 @@
 /** Tests of IPv6 addresses, handed over as four big-endian int32 words. */
 import { mergeRanges, type Range, type Ranges } from '../plan/ranges.ts';
-import type { Scope } from './scope.ts';
+import { RUNTIME, type Scope } from './scope.ts';
+import { wrapList } from './text.ts';
 
 const NAMES = ['a', 'b', 'c', 'd'] as const;
 
@@ -48,11 +49,36 @@ function bound(range: Range, scope: Scope): string {
   return `${against(range.low)} >= 0 && ${against(range.high)} <= 0`;
 }
 
+/** From this many ranges on they are searched rather than tried. */
+const SEARCH_FROM = 8;
+
+/** Name of the module's function that tells the number of the last of these addresses that is not above one; -1: none. */
+export function ipv6Steps(base: string, comment: string, starts: readonly bigint[], scope: Scope): string {
+  return scope.helper(`ipv6 steps ${starts.join()}`, base, comment, false, (name) => {
+    const items = starts.flatMap((start) => words(start).map((word) => `0x${word.toString(16)}`));
+    return wrapList(`const ${name} = ${scope.value(RUNTIME, 'addressSteps')}([`, items, '])');
+  });
+}
+
+/** Where anything changes along the addresses: first values of ranges and of what follows them, sorted. */
+export function addressStarts(ranges: Ranges): readonly bigint[] {
+  const starts = new Set(ranges.flatMap(({ low, high }) => (high < MAX ? [low, high + 1n] : [low])));
+  return [...starts].sort((a, b) => (a < b ? -1 : 1));
+}
+
+const MAX = (1n << 128n) - 1n;
+
 /** Name of a function of the module that tests an address given as words. */
 export function ipv6Test(base: string, text: string, ranges: Ranges, scope: Scope): string {
   const merged = mergeRanges(ranges);
   const key = `ipv6 ${merged.map((r) => `${r.low}..${r.high}`).join(',')}`;
   return scope.helper(key, base, text, false, (name) => {
+    if (merged.length >= SEARCH_FROM) {
+      const comment = `${merged.length} ranges of addresses: the first of each, and what follows its last.`;
+      const steps = ipv6Steps(`${base}Steps`, comment, addressStarts(merged), scope);
+      const own = NAMES.map((word) => `${word}: number`).join(', ');
+      return [`function ${name}(${own}): boolean {`, `  return (${steps}(${NAMES.join(', ')}) & 1) === 0`, '}'];
+    }
     const tests = merged.map((r) => prefixExpression(r) ?? bound(r, scope));
     const expression = tests.length === 1 ? (tests[0] ?? 'false') : tests.map((t) => `(${t})`).join(' || ');
     const parameters = NAMES.map((word) => `${new RegExp(`\\b${word}\\b`).test(expression) ? '' : '_'}${word}: number`);

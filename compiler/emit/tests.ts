@@ -369,16 +369,20 @@ function bare(tests: readonly string[]): string {
   return tests.length === 1 && only !== undefined ? only.replace(/^\((.*)\)$/, '$1') : tests.join(' || ');
 }
 
+/** The four words of one end's IPv6 address, of the connection `c`. */
+export function addressWords(field: FieldDef, scope: Scope): string {
+  const addresses = scope.member('addr6');
+  const first = field.name.startsWith('src') ? 0 : 4;
+  const word = (i: number): string => `${addresses}[(c / RECORD_WORDS) * 8${i === 0 ? '' : ` + ${i}`}]`;
+  return [0, 1, 2, 3].map((i) => word(first + i)).join(', ');
+}
+
 function ipv6Condition(predicate: FieldPredicate, ranges: Ranges, locals: Locals): Condition {
   const { scope, place } = locals;
   const { field, protocol } = predicate;
   const name = ipv6Test(camelCase(protocol.name, withoutSide(field), 'in'), predicate.text, ranges, scope);
   const source = field.name.startsWith('src');
-  if (place === 'first') {
-    const addresses = scope.member('addr6');
-    const word = (i: number): string => `${addresses}[(c / RECORD_WORDS) * 8${i === 0 ? '' : ` + ${i}`}]`;
-    return call(`${name}(${[0, 1, 2, 3].map((i) => word(source ? i : i + 4)).join(', ')})`);
-  }
+  if (place === 'first') return call(`${name}(${addressWords(field, scope)})`);
   const view = scope.view();
   const base = `${scope.column('pktL3')}[p]`;
   const first = source ? 8 : 24;

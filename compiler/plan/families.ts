@@ -111,6 +111,8 @@ function canShare({ callback, levels, params }: TypedSubscription, level: Level)
 const ENDS: ReadonlySet<string> = new Set([
   'ipv4.src_addr',
   'ipv4.dst_addr',
+  'ipv6.src_addr',
+  'ipv6.dst_addr',
   'tcp.src_port',
   'tcp.dst_port',
   'udp.src_port',

@@ -77,6 +77,33 @@ export function rangeMap(ranges: readonly number[]): (value: number) => number {
   return (value) => marks[find(value)] as number;
 }
 
+/**
+ * Where an IPv6 address lies among many. `starts`: addresses as four big-endian words each, sorted, distinct. The function
+ * takes an address likewise, words as int32 or not, and returns the number of the last that is not above it, from 0; -1
+ * if all are.
+ */
+export function addressSteps(starts: readonly number[]): (a: number, b: number, c: number, d: number) => number {
+  const words = Int32Array.from(starts, (word) => word ^ SIGN);
+  const last = (words.length >> 2) - 1;
+  return (a, b, c, d) => {
+    const [e, f, g, h] = [a ^ SIGN, b ^ SIGN, c ^ SIGN, d ^ SIGN];
+    let low = -1;
+    let high = last;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      const at = middle << 2;
+      const one = words[at] as number;
+      const two = words[at + 1] as number;
+      const three = words[at + 2] as number;
+      const below =
+        one !== e ? one < e : two !== f ? two < f : three !== g ? three < g : (words[at + 3] as number) <= h;
+      if (below) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  };
+}
+
 /** What one member of a family asks of the fields that tell its members apart. Several rules of a member: any of them. */
 export interface FamilyRule {
   readonly member: number;

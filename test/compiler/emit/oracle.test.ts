@@ -73,7 +73,8 @@ oracle('does so with families of subscriptions that differ in their ends only', 
     .filter((source) => planProgram(source, PROTOCOLS, PARSERS).plan !== undefined)
     .slice(0, Math.max(RUNS / 3, 12));
   const plans = sources.map((source) => planProgram(source, PROTOCOLS, PARSERS).plan);
-  assert.ok(plans.some((plan) => (plan?.families.length ?? 0) > 0));
+  const fields = plans.flatMap((plan) => plan?.families.flatMap((family) => family.fields) ?? []);
+  for (const type of ['ipv4', 'ipv6']) assert.ok(fields.some(({ field }) => field.type === type));
   await agree(sources, CONNECTIONS);
 });
 

@@ -42,28 +42,58 @@ export const late: fc.Arbitrary<TypedExpr> = fc.oneof(
     .map((hosts) => oneOf('http.host', ...hosts)),
   fc.constantFrom('GET', 'POST').map((method) => oneOf('http.method', method)),
 );
+const big = (words: readonly number[]): bigint => words.reduce((all, word) => (all << 32n) | BigInt(word >>> 0), 0n);
+/** Ranges around the addresses of connections, prefixes, and the last addresses there are. */
+const endsOfV6: fc.Arbitrary<TypedExpr> = fc
+  .tuple(
+    fc.constantFrom('ipv6.src_addr', 'ipv6.dst_addr'),
+    fc.constantFrom(...V6),
+    fc.integer({ min: -2, max: 2 }),
+    fc.nat(3),
+  )
+  .chain(([path, address, off, more]) => {
+    const low = big(address) + BigInt(off);
+    const prefix = (bits: bigint): TypedExpr => {
+      const first = (big(address) >> (128n - bits)) << (128n - bits);
+      return within(path, [first, first + (1n << (128n - bits)) - 1n]);
+    };
+    return fc.constantFrom(
+      within(path, [low, low + BigInt(more)]),
+      within(path, [low, low + BigInt(more)]),
+      prefix(64n),
+      prefix(16n),
+      within(path, [big(address), (1n << 128n) - 1n]),
+    );
+  });
 /** Programs of many subscriptions that ask the same, each of other ends. */
 export const families: fc.Arbitrary<TypedProgram> = fc
   .tuple(
     expressions(fc.oneof(fc.constantFrom('tcp', 'udp').map(proto), late)),
     fc.constantFrom<Level>('L4FirstPacket', 'InL4Conn', 'L7OnDisc', 'L7EndHdrs', 'L4Terminated'),
-    fc.array(
-      fc.oneof(
-        fc
-          .tuple(fc.constantFrom('ipv4.src_addr', 'ipv4.dst_addr'), fc.constantFrom(...V4), fc.nat(40), fc.nat(2))
-          .map(([path, low, off, more]) => within(path, [(low >>> 0) + off, (low >>> 0) + off + more])),
-        fc
-          .tuple(port, port)
-          .map(([low, high]) => or(within('tcp.src_port', low), within('tcp.dst_port', [Math.min(low, high), high]))),
-        fc
-          .tuple(port, fc.constantFrom(...V4))
-          .map(([low, address]) => and(within('tcp.dst_port', low), within('ipv4.src_addr', address >>> 0))),
-      ),
-      { minLength: 8, maxLength: 30 },
+    fc.oneof(
+      fc.array(endsOfV6, { minLength: 8, maxLength: 30 }).map((ends) => ({ ip: 'ipv6', ends })),
+      fc
+        .array(
+          fc.oneof(
+            fc
+              .tuple(fc.constantFrom('ipv4.src_addr', 'ipv4.dst_addr'), fc.constantFrom(...V4), fc.nat(40), fc.nat(2))
+              .map(([path, low, off, more]) => within(path, [(low >>> 0) + off, (low >>> 0) + off + more])),
+            fc
+              .tuple(port, port)
+              .map(([low, high]) =>
+                or(within('tcp.src_port', low), within('tcp.dst_port', [Math.min(low, high), high])),
+              ),
+            fc
+              .tuple(port, fc.constantFrom(...V4))
+              .map(([low, address]) => and(within('tcp.dst_port', low), within('ipv4.src_addr', address >>> 0))),
+          ),
+          { minLength: 8, maxLength: 30 },
+        )
+        .map((ends) => ({ ip: 'ipv4', ends })),
     ),
   )
-  .map(([common, level, ends]) =>
-    program(...ends.map((own, i) => subscribe(`s${i}`, {}, [level], and(proto('ipv4'), proto('tcp'), own, common)))),
+  .map(([common, level, { ip, ends }]) =>
+    program(...ends.map((own, i) => subscribe(`s${i}`, {}, [level], and(proto(ip), proto('tcp'), own, common)))),
   );
 
 /** Subscriptions that ask one text for one of many values each, most of which never come, some together with another test. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createClassifier, type FamilyRule, rangeMap } from '../../../runtime/subscription/classifier.ts';
+import { addressSteps, createClassifier, type FamilyRule, rangeMap } from '../../../runtime/subscription/classifier.ts';
 
 const SEED = Number(process.env.IRIS_SEED ?? Date.now() % 1_000_000);
 const test = suite('lookups of many constants');
@@ -72,6 +72,35 @@ test('a member that left a connection stays away until the connection ends', () 
   assert.is(classifier.left(48, 2), false);
   classifier.forget(48);
   assert.is(classifier.left(48, 3), false);
+});
+
+test('an IPv6 address is placed among others as by counting', () => {
+  const address = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n });
+  const near = fc.tuple(
+    fc.constantFrom(0n, 1n << 31n, 1n << 64n, 1n << 95n, 1n << 127n),
+    fc.bigInt({ min: 0n, max: 3n }),
+  );
+  const some = fc.oneof(
+    address,
+    near.map(([base, more]) => base + more),
+  );
+  const wordsOf = (value: bigint): [number, number, number, number] => {
+    const [a = 0, b = 0, c = 0, d = 0] = [96n, 64n, 32n, 0n].map((shift) => Number((value >> shift) & 0xffffffffn));
+    return [a, b, c, d];
+  };
+  fc.assert(
+    fc.property(fc.uniqueArray(some, { maxLength: 20 }), fc.array(some, { minLength: 1 }), (list, asked) => {
+      const starts = [...list].sort((a, b) => (a < b ? -1 : 1));
+      const place = addressSteps(starts.flatMap(wordsOf));
+      for (const value of [...asked, ...list]) {
+        const expected = starts.filter((start) => start <= value).length - 1;
+        const [a, b, c, d] = wordsOf(value);
+        assert.is(place(a, b, c, d), expected);
+        assert.is(place(a | 0, b | 0, c | 0, d | 0), expected);
+      }
+    }),
+    { seed: 7, numRuns: 300 },
+  );
 });
 
 test.run();
