@@ -2,8 +2,9 @@
  * IP fragments put together again (RFC 791 section 3.2, RFC 8200 section 4.5), in a part of the tracker's slab.
  *
  * A fixed number of datagrams at a time, 64 KiB each: when all are taken the oldest gives way, and one that is not whole
- * after `timeout` seconds is forgotten, so a flood of fragments costs neither memory nor time. Of bytes that come twice
- * the first copy wins.
+ * after `timeout` seconds is forgotten, so a flood of fragments costs neither memory nor time. A fragment that came before
+ * is passed over; one that overlaps others in part makes the whole datagram refused (RFC 5722 section 3, RFC 8200 section
+ * 4.5, and by the same reasoning IPv4), as nobody could tell which of its readings the receiver takes.
  */
 import { Counter, type Counters } from '../stats/counters.ts';
 import { Meta, type PacketMemory, Pkt } from './layout.ts';
@@ -42,6 +43,8 @@ const enum State {
   FILLING = 1,
   /** Whole, and its bytes are still pointed at by the current burst. */
   DONE = 2,
+  /** Fragments overlapped: nothing of the datagram is taken any more. */
+  REFUSED = 3,
 }
 
 /** The part of a worker's slab that is for fragments: the last quarter, or as much of it as they can use. */
@@ -102,10 +105,10 @@ export function createFragmentTable(
     let free = -1;
     let oldest = -1;
     for (let slot = 0; slot < slots; slot++) {
-      if (state[slot] === State.FILLING) {
+      if (state[slot] === State.FILLING || state[slot] === State.REFUSED) {
         if (now - started[slot] > timeout) {
+          if (state[slot] === State.FILLING) counters[Counter.DATAGRAMS_TIMED_OUT]++;
           state[slot] = State.FREE;
-          counters[Counter.DATAGRAMS_TIMED_OUT]++;
           free = slot;
         } else if (same(slot)) {
           return slot;
@@ -119,7 +122,7 @@ export function createFragmentTable(
     if (free < 0) {
       free = oldest;
       if (free < 0) return -1;
-      counters[Counter.DATAGRAMS_TIMED_OUT]++;
+      if (state[free] === State.FILLING) counters[Counter.DATAGRAMS_TIMED_OUT]++;
     }
     state[free] = State.FILLING;
     keys.set(key, free * KEY_WORDS);
@@ -131,19 +134,18 @@ export function createFragmentTable(
     return free;
   }
 
-  /** Copies the blocks that are not there yet. */
-  function fill(slot: number, from: number, at: number, length: number): void {
-    const base = options.offset + slot * Size.DATAGRAM;
+  /** Takes the fragment unless all of it is there. False when a part of it is: fragments overlap. */
+  function fill(slot: number, from: number, at: number, length: number): boolean {
     const bit0 = slot * Size.MAP_WORDS * 32;
-    const lastBlock = (from + length + 7) >> 3;
-    for (let block = from >> 3; block < lastBlock; block++) {
-      const bit = bit0 + block;
-      if (((map[bit >> 5] >>> (bit & 31)) & 1) !== 0) continue;
-      map[bit >> 5] |= 1 << (bit & 31);
-      blocks[slot]++;
-      const offset = block * 8 - from;
-      bytes.copyWithin(base + block * 8, at + offset, at + Math.min(offset + 8, length));
-    }
+    const [first, end] = [bit0 + (from >> 3), bit0 + ((from + length + 7) >> 3)];
+    let there = 0;
+    for (let bit = first; bit < end; bit++) there += (map[bit >> 5] >>> (bit & 31)) & 1;
+    if (there === end - first) return true;
+    if (there !== 0) return false;
+    for (let bit = first; bit < end; bit++) map[bit >> 5] |= 1 << (bit & 31);
+    blocks[slot] += end - first;
+    bytes.copyWithin(options.offset + slot * Size.DATAGRAM + from, at, at + length);
+    return true;
   }
 
   return {
@@ -160,7 +162,7 @@ export function createFragmentTable(
       }
       readKey(p, bits, id);
       const slot = slotOf(pktF[(p + Pkt.TS) >> 1]);
-      if (slot < 0) {
+      if (slot < 0 || state[slot] === State.REFUSED) {
         counters[Counter.FRAGMENTS_DROPPED]++;
         return -1;
       }
@@ -169,9 +171,13 @@ export function createFragmentTable(
         counters[Counter.FRAGMENTS_DROPPED]++;
         return -1;
       }
+      if (!fill(slot, from, at, length)) {
+        state[slot] = State.REFUSED;
+        counters[Counter.FRAGMENTS_DROPPED]++;
+        return -1;
+      }
       if (!more) total[slot] = end;
       if (from === 0) nextHeader[slot] = bits & Meta.PROTO_MASK;
-      fill(slot, from, at, length);
       if (total[slot] < 0 || blocks[slot] !== (total[slot] + 7) >> 3) return -1;
       state[slot] = State.DONE;
       done++;

@@ -1,6 +1,6 @@
 /**
  * Link layers: from the start of a frame to its IP header. Reads every link type of {@link LinkType}, and what may lie
- * between Ethernet and IP: VLAN tags, LLC/SNAP, MPLS, PPPoE.
+ * between Ethernet and IP: tags and headers of switches, LLC/SNAP, MPLS, PPPoE.
  *
  * The fast path of decode.ts handles plain Ethernet; this is for the rest, so it favours plain reading over speed. Every
  * length is checked before a byte is read.
@@ -19,6 +19,15 @@ export const enum EtherType {
   MPLS = 0x8847,
   MPLS_MULTICAST = 0x8848,
   PPPOE_SESSION = 0x8864,
+  /** IEEE 802.1AE. */
+  MACSEC = 0x88e5,
+  /** IEEE 802.1ah: the service tag of a provider backbone bridge. */
+  BACKBONE = 0x88e7,
+  /** Cisco's metadata header and its VN-Tag, which became IEEE 802.1BR. */
+  CISCO_METADATA = 0x8909,
+  VN_TAG = 0x8926,
+  /** RFC 8300. */
+  NSH = 0x894f,
   /** Transparent Ethernet bridging: an Ethernet frame follows. */
   BRIDGING = 0x6558,
 }
@@ -37,6 +46,14 @@ export interface LinkReader {
 
 /** Tags, labels and headers between two IP headers; more is an attack or a loop. */
 const MAX_LAYERS = 16;
+
+/** EtherTypes of NSH's next protocols (RFC 8300 section 2.2). */
+const NSH_TYPES: Readonly<Record<number, EtherType>> = {
+  1: EtherType.IPV4,
+  2: EtherType.IPV6,
+  3: EtherType.BRIDGING,
+  5: EtherType.MPLS,
+};
 
 export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters: Counters): LinkReader {
   const { view } = memory;
@@ -98,6 +115,38 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
         case EtherType.PPPOE_SESSION:
           if (at + 8 > end) return fail(Counter.TRUNCATED_LINK);
           return ppp(p, at + 6, end);
+        case EtherType.BACKBONE:
+          if (at + 4 > end) return fail(Counter.TRUNCATED_LINK);
+          at += 4;
+          type = EtherType.BRIDGING;
+          break;
+        case EtherType.VN_TAG:
+        case EtherType.CISCO_METADATA: {
+          const tag = type === EtherType.VN_TAG ? 4 : 6;
+          if (at + tag + 2 > end) return fail(Counter.TRUNCATED_LINK);
+          type = view.getUint16(at + tag);
+          at += tag + 2;
+          break;
+        }
+        case EtherType.MACSEC: {
+          if (at + 6 > end) return fail(Counter.TRUNCATED_LINK);
+          const control = view.getUint8(at);
+          // Encrypted, or changed (IEEE 802.1AE section 9.5); else the data is only signed.
+          if ((control & 0x0c) !== 0) return fail(Counter.ENCRYPTED_LINK);
+          const tag = (control & 0x20) !== 0 ? 14 : 6;
+          if (at + tag + 2 > end) return fail(Counter.TRUNCATED_LINK);
+          type = view.getUint16(at + tag);
+          at += tag + 2;
+          break;
+        }
+        case EtherType.NSH: {
+          if (at + 4 > end) return fail(Counter.TRUNCATED_LINK);
+          const length = (view.getUint8(at + 1) & 0x3f) << 2;
+          type = NSH_TYPES[view.getUint8(at + 3)] ?? 0xffff;
+          if (length < 8) return fail(Counter.NOT_IP);
+          at += length;
+          break;
+        }
         case EtherType.BRIDGING:
           if (at + 14 > end) return fail(Counter.TRUNCATED_LINK);
           type = view.getUint16(at + 12);
@@ -107,6 +156,8 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
           // Below 1536 it is a length and an LLC header follows (IEEE 802.3 section 3.2.6).
           if (type >= 1536) return fail(Counter.NOT_IP);
           if (at + 8 > end) return fail(Counter.NOT_IP);
+          // Service access point 6 is IP itself.
+          if (view.getUint16(at) === 0x0606 && view.getUint8(at + 2) === 3) return ipByNibble(p, at + 3, end);
           if (view.getUint16(at) !== 0xaaaa || view.getUint8(at + 2) !== 3) return fail(Counter.NOT_IP);
           type = view.getUint16(at + 6);
           if (type < 1536) return fail(Counter.NOT_IP);
@@ -158,6 +209,18 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
     }
   }
 
+  /** Packets in one frame: a row holds one of them, the first, and the others are counted. */
+  function aggregate(p: number, at: number, end: number): boolean {
+    let next = at;
+    let packets = 0;
+    while (next + 14 <= end && view.getUint16(next + 12) >= 8) {
+      next += (14 + view.getUint16(next + 12) + 3) & ~3;
+      packets++;
+    }
+    counters[Counter.SUBFRAMES_UNREAD] += Math.max(0, packets - 1);
+    return ether(p, EtherType.BRIDGING, at, end);
+  }
+
   /** IEEE 802.11 data frames in clear; `padded` when the radio aligned the body to four bytes. */
   function wifi(p: number, at: number, end: number, padded: boolean): boolean {
     if (at + 24 > end) return fail(Counter.TRUNCATED_LINK);
@@ -167,8 +230,12 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
     if ((flags & 0x40) !== 0) return fail(Counter.ENCRYPTED_LINK);
     let header = 24;
     if ((flags & 3) === 3) header += 6;
+    const qos = at + header;
     if ((control & 0x80) !== 0) header += (flags & 0x80) !== 0 ? 6 : 2;
     if (padded) header = (header + 3) & ~3;
+    if (at + header > end) return fail(Counter.TRUNCATED_LINK);
+    // An A-MSDU: packets with destination, source, length and LLC each (IEEE 802.11-2020 section 9.3.2.2).
+    if ((control & 0x80) !== 0 && (view.getUint8(qos) & 0x80) !== 0) return aggregate(p, at + header, end);
     // Length zero makes `ether` expect LLC/SNAP.
     return ether(p, 0, at + header, end);
   }
@@ -198,10 +265,41 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
     return ppp(p, framed ? at + 2 : at, end);
   }
 
+  /** Cisco's HDLC: address (unicast or broadcast), control 0, EtherType. */
+  function ciscoHdlc(p: number, at: number, end: number): boolean {
+    if (at + 4 > end) return fail(Counter.TRUNCATED_LINK);
+    return ether(p, view.getUint16(at + 2), at + 4, end);
+  }
+
+  /** 802.11 behind a header of AVS (big-endian, length at byte 4) or of the Prism driver (the same, little-endian). */
+  function monitor(p: number, at: number, end: number): boolean {
+    if (at + 8 > end) return fail(Counter.TRUNCATED_LINK);
+    const avs = view.getUint32(at) >>> 12 === 0x80211;
+    const length = view.getUint32(at + 4, !avs);
+    if (length < 8 || length > end - at) return fail(Counter.TRUNCATED_LINK);
+    return wifi(p, at + length, end, false);
+  }
+
+  /** A packet of the Linux netfilter log: attributes in the capturing machine's order, of which 9 holds the packet. */
+  function nflog(p: number, at: number, end: number): boolean {
+    let attribute = at + 4;
+    while (attribute + 4 <= end) {
+      const littleEndian = view.getUint8(attribute + 3) === 0;
+      const length = view.getUint16(attribute, littleEndian);
+      if (length < 4) return fail(Counter.NOT_IP);
+      if (view.getUint16(attribute + 2, littleEndian) === 9) return ipByNibble(p, attribute + 4, end);
+      attribute += (length + 3) & ~3;
+    }
+    return fail(Counter.TRUNCATED_LINK);
+  }
+
   function frame(p: number): boolean {
     const at = pkt[p + Pkt.OFFSET];
-    const end = at + pkt[p + Pkt.CAPLEN];
-    switch (pkt[p + Pkt.LINK] & 0xffff) {
+    return linked(p, pkt[p + Pkt.LINK] & 0xffff, at, at + pkt[p + Pkt.CAPLEN]);
+  }
+
+  function linked(p: number, type: number, at: number, end: number): boolean {
+    switch (type) {
       case LinkType.ETHERNET:
         if (at + 14 > end) return fail(Counter.TRUNCATED_LINK);
         pkt[p + Pkt.ETHERTYPE] = at + 12;
@@ -229,6 +327,31 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
         return wifi(p, at, end, false);
       case LinkType.IEEE802_11_RADIOTAP:
         return radiotap(p, at, end);
+      case LinkType.IEEE802_11_PRISM:
+      case LinkType.IEEE802_11_AVS:
+        return monitor(p, at, end);
+      case LinkType.PPI: {
+        // Little-endian: the header's length at byte 2, the link type of what follows at byte 4.
+        if (at + 8 > end) return fail(Counter.TRUNCATED_LINK);
+        const length = view.getUint16(at + 2, true);
+        const inner = view.getUint32(at + 4, true);
+        if (length < 8 || at + length > end) return fail(Counter.TRUNCATED_LINK);
+        return inner === LinkType.PPI ? fail(Counter.NOT_IP) : linked(p, inner, at + length, end);
+      }
+      case LinkType.PPP_HDLC:
+        // Cisco's framing is told from RFC 1662's by its address.
+        return at < end && (view.getUint8(at) & 0x7f) === 0x0f ? ciscoHdlc(p, at, end) : framedPpp(p, at, end);
+      case LinkType.PPP_WITH_DIR:
+        return framedPpp(p, at + 1, end);
+      case LinkType.PPP_ETHER:
+        return ether(p, EtherType.PPPOE_SESSION, at, end);
+      case LinkType.C_HDLC:
+        return ciscoHdlc(p, at, end);
+      case LinkType.ATM_RFC1483:
+        // Length zero makes `ether` expect LLC.
+        return ether(p, 0, at, end);
+      case LinkType.NFLOG:
+        return nflog(p, at, end);
       default:
         return fail(Counter.UNKNOWN_LINK_TYPE);
     }

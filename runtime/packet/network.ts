@@ -63,9 +63,9 @@ export function createNetworkReader(
     const end = whole + fragments.length();
     const headers = at - pkt[p + Pkt.L3] - ((bits & Meta.IPV6) !== 0 ? 8 : 0);
     pkt[p + Pkt.IPLEN] = headers + fragments.length();
-    bits = (bits & ~Meta.PROTO_MASK) | fragments.proto();
+    bits &= ~Meta.PROTO_MASK;
     if ((bits & Meta.IPV6) !== 0) extensions(p, bits, fragments.proto(), whole, end, end);
-    else readTransport(p, (pkt[p + Pkt.META] & Meta.VLAN) | bits, whole, end, end);
+    else transportOfIpv4(p, bits, fragments.proto(), whole, end, end);
   }
 
   function ipv4(p: number, at: number, capEnd: number, wireEnd: number): void {
@@ -91,8 +91,19 @@ export function createNetworkReader(
       fragment(p, bits, view.getUint16(at + 4), from, at + header, at + total, capEnd);
     } else {
       const end = Math.min(at + total, wireEnd);
-      readTransport(p, bits | (pkt[p + Pkt.META] & Meta.VLAN), at + header, end, capEnd);
+      transportOfIpv4(p, bits & ~Meta.PROTO_MASK, bits & Meta.PROTO_MASK, at + header, end, capEnd);
     }
+  }
+
+  /** What IPv4 carries: behind authentication headers (RFC 4302 section 2), as far as they were captured. */
+  function transportOfIpv4(p: number, bits: number, proto: number, at: number, ipEnd: number, capEnd: number): void {
+    let [next, l4] = [proto, at];
+    while (next === IpProto.AH && l4 + 8 <= Math.min(ipEnd, capEnd)) {
+      const length = (view.getUint8(l4 + 1) + 2) << 2;
+      next = view.getUint8(l4);
+      l4 += length;
+    }
+    readTransport(p, bits | next | (pkt[p + Pkt.META] & Meta.VLAN), l4, ipEnd, capEnd);
   }
 
   function ipv6(p: number, at: number, capEnd: number, wireEnd: number): void {

@@ -26,6 +26,8 @@ export const enum Counter {
   DATAGRAMS_REASSEMBLED,
   FRAGMENTS_DROPPED,
   DATAGRAMS_TIMED_OUT,
+  /** Packets behind the first in an aggregated 802.11 frame (A-MSDU): not read. */
+  SUBFRAMES_UNREAD,
   // Tunnels: those opened, and those that stayed closed, by reason.
   DECAPSULATED,
   TUNNELS_TRUNCATED,
@@ -89,6 +91,7 @@ export const COUNTER_NAMES = [
   'datagrams_reassembled',
   'fragments_dropped',
   'datagrams_timed_out',
+  'subframes_unread',
   'decapsulated',
   'tunnels_truncated',
   'tunnels_malformed',

@@ -188,6 +188,19 @@ const packet = make.ip(6, make.tcpSegment(TCP));
 const packet6 = make.ip(6, make.tcpSegment(TCP), V6);
 const snap = concat(Uint8Array.of(0xaa, 0xaa, 3, 0, 0, 0), u16(0x0800), packet);
 
+/** A packet of the netfilter log behind an attribute of five bytes, in either byte order. */
+function nflog(littleEndian: boolean): Uint8Array {
+  const number = (n: number) => (littleEndian ? Uint8Array.of(n, 0) : Uint8Array.of(0, n));
+  const prefix = concat(number(5), number(10), Uint8Array.of(0, 0, 0, 0));
+  return concat(Uint8Array.of(2, 0, 0, 0), prefix, number(packet.length + 4), number(9), packet);
+}
+
+/** The header of a 802.11 data frame from an access point; `control` is its first byte, QoS control follows behind 0x88. */
+function dataFrame(control: 0x08 | 0x88, qos = 0): Uint8Array {
+  const header = concat(Uint8Array.of(control, 0x02), new Uint8Array(22));
+  return control === 0x08 ? header : concat(header, Uint8Array.of(qos, 0));
+}
+
 /** A frame of every link type, with the same segment in it. */
 const LINKS: readonly [name: string, link: number, frame: Uint8Array][] = [
   ['VLAN', 1, make.ethernet(0x8100, concat(u16(7, 0x0800), packet))],
@@ -199,6 +212,14 @@ const LINKS: readonly [name: string, link: number, frame: Uint8Array][] = [
   ['PPPoE', 1, make.ethernet(0x8864, concat(u16(0x1100, 1, packet.length + 2, 0x0021), packet))],
   ['PPPoE, IPv6', 1, make.ethernet(0x8864, concat(u16(0x1100, 1, packet6.length + 2, 0x0057), packet6))],
   ['LLC/SNAP', 1, make.ethernet(snap.length, snap)],
+  ['LLC of IP itself', 1, make.ethernet(packet.length + 3, concat(Uint8Array.of(6, 6, 3), packet))],
+  ['backbone bridge', 1, make.ethernet(0x88e7, concat(u32(1), make.ethernet(0x0800, packet)))],
+  ['VN-Tag', 1, make.ethernet(0x8926, concat(u32(0), u16(0x86dd), packet6))],
+  ['Cisco metadata', 1, make.ethernet(0x8909, concat(u16(0x0101, 1, 5, 0x0800), packet))],
+  ['MACsec in clear', 1, make.ethernet(0x88e5, concat(u16(0, 0, 1, 0x0800), packet))],
+  ['MACsec with channel', 1, make.ethernet(0x88e5, concat(u16(0x2000, 0, 1, 0, 0, 0, 1, 0x0800), packet))],
+  ['NSH', 1, make.ethernet(0x894f, concat(u16(0x0fc2, 0x0201), u32(0x1ff), packet))],
+  ['NSH, Ethernet', 1, make.ethernet(0x894f, concat(u16(0x0fc2, 0x0203), u32(0x1ff), make.ethernet(0x0800, packet)))],
   ['raw', 101, packet],
   ['raw, IPv6', 101, packet6],
   ['IPv4', 228, packet],
@@ -208,6 +229,17 @@ const LINKS: readonly [name: string, link: number, frame: Uint8Array][] = [
   ['loop', 108, concat(u32(2), packet)],
   ['PPP', 9, concat(u16(0xff03, 0x0021), packet)],
   ['PPP, compressed', 9, concat(Uint8Array.of(0x21), packet)],
+  ['PPP in HDLC', 50, concat(u16(0xff03, 0x0057), packet6)],
+  ['Cisco HDLC as PPP', 50, concat(u16(0x0f00, 0x0800), packet)],
+  ['Cisco HDLC', 104, concat(u16(0x8f00, 0x86dd), packet6)],
+  ['PPP with direction', 204, concat(Uint8Array.of(1), u16(0xff03, 0x0021), packet)],
+  ['PPPoE without Ethernet', 51, concat(u16(0x1100, 1, packet.length + 2, 0x0021), packet)],
+  ['LLC over ATM', 100, snap],
+  ['netfilter log', 239, nflog(true)],
+  ['netfilter log, big endian', 239, nflog(false)],
+  ['Prism', 119, concat(Uint8Array.of(0x44, 0, 0, 0, 144, 0, 0, 0), new Uint8Array(136), dataFrame(0x08), snap)],
+  ['AVS', 163, concat(u32(0x80211001, 64), new Uint8Array(56), dataFrame(0x08), snap)],
+  ['PPI', 192, concat(Uint8Array.of(0, 0, 8, 0, 105, 0, 0, 0), dataFrame(0x08), snap)],
   ['Linux cooked', 113, concat(u16(0, 1, 6, 0, 0, 0, 0, 0x0800), packet)],
   ['Linux cooked with VLAN', 113, concat(u16(0, 1, 6, 0, 0, 0, 0, 0x8100, 5, 0x0800), packet)],
   ['Linux cooked 2', 276, concat(u16(0x86dd, 0), u32(2), new Uint8Array(12), packet6)],
@@ -247,6 +279,22 @@ for (const [name, link, frame] of LINKS) {
     }
   });
 }
+
+test('an aggregated 802.11 frame: its first packet is read, the others are counted', () => {
+  const subframe = concat(new Uint8Array(12), u16(snap.length), snap);
+  const padded = concat(subframe, new Uint8Array(-subframe.length & 3));
+  const d = decoder();
+  isHello(d.decode(concat(dataFrame(0x88, 0x80), padded, padded, subframe), { link: 105 }));
+  assert.is(d.counters().subframes_unread, 2);
+  isHello(d.decode(concat(dataFrame(0x88, 0x80), subframe), { link: 105 }));
+  assert.is(d.counters().subframes_unread, 2);
+});
+
+test('behind authentication headers lies the transport, over IPv4, too', () => {
+  const ah = Uint8Array.of(6, 4, ...new Array<number>(22).fill(0));
+  const frame = make.ethernet(0x0800, make.ip(51, concat(ah, make.tcpSegment(TCP))));
+  isHello(decoder().decode(frame));
+});
 
 const REASONS: readonly CounterName[] = [
   'truncated_link',
@@ -343,6 +391,17 @@ test('fragments in any order and repeated give the datagram once, with its whole
   );
 });
 
+test('IPv6 fragments of a datagram whose fragmentable part begins with an extension header', () => {
+  const d = decoder();
+  const options = Uint8Array.of(17, 0, 1, 4, 0, 0, 0, 0);
+  const payload = concat(options, make.udpDatagram({ ...TCP, payload: 'hello' }));
+  const rows = fragmentsOf(60, payload, 16, true).map((part) => d.decode(part));
+  assert.is(rows.length, 2);
+  const whole = rows.at(-1) as Row;
+  isHello(whole, 17);
+  assert.is(whole.iplen, 40 + payload.length);
+});
+
 test('the first copy of a fragment wins', () => {
   const d = decoder();
   const [a, b] = fragmentsOf(17, make.udpDatagram({ ...TCP, payload: '01234567abcdefgh' }), 16, false);
@@ -351,6 +410,24 @@ test('the first copy of a fragment wins', () => {
   d.decode(b);
   d.decode(fake);
   assert.is(d.decode(a).payload, '01234567abcdefgh');
+});
+
+test('fragments that overlap in part refuse their datagram, until it is forgotten', () => {
+  for (const v6 of [false, true]) {
+    const d = decoder();
+    const payload = make.udpDatagram({ ...TCP, payload: 'x'.repeat(56) });
+    const [a, b, c] = fragmentsOf(17, payload, 24, v6);
+    const [wide] = fragmentsOf(17, payload, 32, v6);
+    assert.ok(a && b && c && wide);
+    for (const part of [a, wide, b, c]) assert.is(d.decode(part).meta & Meta.L4, 0);
+    assert.is(d.counters().fragments_dropped, 3);
+    assert.is(d.counters().datagrams_timed_out, 0);
+    // The same identification later is another datagram.
+    const ts = 1_700_000_031;
+    const rows = [a, b, c].map((part) => d.decode(part, { ts }));
+    assert.is(rows.at(-1)?.payload, 'x'.repeat(56));
+    assert.is(d.counters().fragments_dropped, 3);
+  }
 });
 
 test('incomplete datagrams time out, and hostile fragments change nothing', () => {
