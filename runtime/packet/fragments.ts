@@ -13,12 +13,23 @@ export interface FragmentTable {
   /** Frees what the last burst completed. Call before a burst is decoded. */
   newBurst(): void;
   /**
-   * Takes the fragment of row `p`: `length` bytes at `at` belong at byte `from` of the datagram's payload. Returns the
-   * offset of the whole payload, valid until {@link newBurst}, when this completed it, else -1.
+   * Takes the fragment of row `p`: `length` bytes, of which `captured` are at `at`, belong at byte `from` of the datagram's
+   * payload. Returns the offset of the whole payload, valid until {@link newBurst}, when this completed it, else -1.
    */
-  add(p: number, bits: number, id: number, from: number, more: boolean, at: number, length: number): number;
+  add(
+    p: number,
+    bits: number,
+    id: number,
+    from: number,
+    more: boolean,
+    at: number,
+    length: number,
+    captured: number,
+  ): number;
   /** Length of the payload that `add` just returned. */
   length(): number;
+  /** Bytes of it from the start on that no cut fragment lacks. */
+  captured(): number;
   /** Protocol (IPv4) or next header (IPv6) of the datagram that `add` just returned. */
   proto(): number;
 }
@@ -75,8 +86,11 @@ export function createFragmentTable(
   const blocks = new Int32Array(slots);
   const total = new Int32Array(slots);
   const nextHeader = new Uint8Array(slots);
+  /** Where the first byte of the payload lies that a cut fragment lacks. */
+  const cutAt = new Int32Array(slots);
   let done = 0;
   let lastLength = 0;
+  let lastCaptured = 0;
   let lastProto = 0;
 
   function readKey(p: number, bits: number, id: number): void {
@@ -131,11 +145,12 @@ export function createFragmentTable(
     blocks[free] = 0;
     total[free] = -1;
     nextHeader[free] = 0;
+    cutAt[free] = Size.DATAGRAM;
     return free;
   }
 
   /** Takes the fragment unless all of it is there. False when a part of it is: fragments overlap. */
-  function fill(slot: number, from: number, at: number, length: number): boolean {
+  function fill(slot: number, from: number, at: number, length: number, captured: number): boolean {
     const bit0 = slot * Size.MAP_WORDS * 32;
     const [first, end] = [bit0 + (from >> 3), bit0 + ((from + length + 7) >> 3)];
     let there = 0;
@@ -144,7 +159,8 @@ export function createFragmentTable(
     if (there !== 0) return false;
     for (let bit = first; bit < end; bit++) map[bit >> 5] |= 1 << (bit & 31);
     blocks[slot] += end - first;
-    bytes.copyWithin(options.offset + slot * Size.DATAGRAM + from, at, at + length);
+    bytes.copyWithin(options.offset + slot * Size.DATAGRAM + from, at, at + captured);
+    if (captured < length) cutAt[slot] = Math.min(cutAt[slot], from + captured);
     return true;
   }
 
@@ -154,7 +170,7 @@ export function createFragmentTable(
       done = 0;
       for (let slot = 0; slot < slots; slot++) if (state[slot] === State.DONE) state[slot] = State.FREE;
     },
-    add(p, bits, id, from, more, at, length) {
+    add(p, bits, id, from, more, at, length, captured) {
       // Only the last fragment may end off an eight-byte boundary, and nothing reaches beyond 65535 bytes.
       if (length <= 0 || from + length > 65535 || (more && (length & 7) !== 0)) {
         counters[Counter.FRAGMENTS_DROPPED]++;
@@ -171,7 +187,7 @@ export function createFragmentTable(
         counters[Counter.FRAGMENTS_DROPPED]++;
         return -1;
       }
-      if (!fill(slot, from, at, length)) {
+      if (!fill(slot, from, at, length, captured)) {
         state[slot] = State.REFUSED;
         counters[Counter.FRAGMENTS_DROPPED]++;
         return -1;
@@ -182,11 +198,13 @@ export function createFragmentTable(
       state[slot] = State.DONE;
       done++;
       lastLength = total[slot];
+      lastCaptured = Math.min(lastLength, cutAt[slot]);
       lastProto = nextHeader[slot];
       counters[Counter.DATAGRAMS_REASSEMBLED]++;
       return options.offset + slot * Size.DATAGRAM;
     },
     length: () => lastLength,
+    captured: () => lastCaptured,
     proto: () => lastProto,
   };
 }

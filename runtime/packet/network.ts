@@ -52,20 +52,22 @@ export function createNetworkReader(
     const from = field & 0xfff8;
     counters[Counter.FRAGMENTS]++;
     pkt[p + Pkt.META] |= bits | Meta.FRAGMENT;
-    if (fragments === undefined || ipEnd > capEnd || (bits & Meta.MALFORMED) !== 0) {
+    if (fragments === undefined || (bits & Meta.MALFORMED) !== 0) {
       counters[Counter.FRAGMENTS_DROPPED]++;
       return;
     }
-    const whole = fragments.add(p, bits, id, from, more, at, ipEnd - at);
+    const captured = Math.max(0, Math.min(ipEnd, capEnd) - at);
+    const whole = fragments.add(p, bits, id, from, more, at, ipEnd - at, captured);
     if (whole < 0) return;
     // The frame that completes a datagram counts as the datagram, not as a fragment.
     counters[Counter.FRAGMENTS]--;
     const end = whole + fragments.length();
+    const cut = whole + fragments.captured();
     const headers = at - pkt[p + Pkt.L3] - ((bits & Meta.IPV6) !== 0 ? 8 : 0);
     pkt[p + Pkt.IPLEN] = headers + fragments.length();
     bits &= ~Meta.PROTO_MASK;
-    if ((bits & Meta.IPV6) !== 0) extensions(p, bits, fragments.proto(), whole, end, end);
-    else transportOfIpv4(p, bits, fragments.proto(), whole, end, end);
+    if ((bits & Meta.IPV6) !== 0) extensions(p, bits, fragments.proto(), whole, end, cut);
+    else transportOfIpv4(p, bits, fragments.proto(), whole, end, cut);
   }
 
   function ipv4(p: number, at: number, capEnd: number, wireEnd: number): void {

@@ -430,6 +430,22 @@ test('fragments that overlap in part refuse their datagram, until it is forgotte
   }
 });
 
+test('fragments cut by the capture give a datagram with its lengths by the headers, captured as far as none is cut', () => {
+  const text = 'abcdefgh'.repeat(6);
+  for (const v6 of [false, true]) {
+    const d = decoder();
+    const parts = fragmentsOf(17, make.udpDatagram({ ...TCP, payload: text }), 24, v6);
+    const rows = parts.map((part, i) =>
+      d.decode(i === 1 ? part.slice(0, part.length - 10) : part, { wirelen: part.length }),
+    );
+    const whole = rows.at(-1) as Row;
+    assert.ok((whole.meta & Meta.L4) !== 0);
+    assert.is(whole.paylen, text.length);
+    assert.is(whole.payload, text.slice(0, 40 - 10));
+    assert.is(d.counters().fragments_dropped, 0);
+  }
+});
+
 test('incomplete datagrams time out, and hostile fragments change nothing', () => {
   const d = decoder();
   const [a, b] = fragmentsOf(17, make.udpDatagram({ ...TCP, payload: 'x'.repeat(40) }), 24, false);
