@@ -11,6 +11,7 @@ import { SHAPE_NAMES, type Shape } from '../traffic/options.ts';
 import { type BenchCapture, benchCapture } from './captures.ts';
 import { compileFilters } from './filters.ts';
 import { buildFloor, FLOOR_MODES, runFloor, type Sample } from './floor.ts';
+import { flowToolCosts, flowToolTable } from './flow-tools.ts';
 import { onlineRates, onlineTable } from './online.ts';
 import { type ParserCost, parserCosts, parserTable } from './parsers.ts';
 import { peerCosts, peerTable } from './peers.ts';
@@ -50,6 +51,7 @@ interface Options {
   readonly rx?: boolean;
   readonly online?: boolean;
   readonly peers?: boolean;
+  readonly flowTools?: boolean;
   readonly gc?: boolean;
   readonly json?: boolean;
 }
@@ -124,8 +126,13 @@ function printGc(
   return subjects.flatMap((subject, i) => {
     const gc = samples[i]?.at(-1)?.gc;
     if (gc === undefined) return [];
-    const { minor, major, totalMs, longestMs, longestBurstMs } = gc;
-    return `  ${subject.name}: ${minor} minor and ${major} major collections, ${totalMs.toFixed(1)} ms in all, the longest ${longestMs.toFixed(1)} ms; longest burst ${longestBurstMs.toFixed(1)} ms`;
+    const { minor, major, totalMs, longestMs, bursts, longestBursts, maxRss } = gc;
+    const counts = bursts.map(({ belowMs, count }) => `${count} ${belowMs === null ? 'more' : `< ${belowMs} ms`}`);
+    const longest = longestBursts.map(({ ms, atMs }) => `${ms.toFixed(1)} ms (${(atMs / 1000).toFixed(1)} s)`);
+    return [
+      `  ${subject.name}: ${minor} minor and ${major} major collections, ${totalMs.toFixed(1)} ms in all, the longest ${longestMs.toFixed(1)} ms; at most ${(maxRss / 1e6).toFixed(0)} MB resident`,
+      `    bursts: ${counts.join(', ')}; the longest, and when: ${longest.join(', ')}`,
+    ].join('\n');
   });
 }
 
@@ -190,6 +197,17 @@ async function main(options: Options): Promise<void> {
     if (options.json) console.log(JSON.stringify({ capture, peers: costs }, null, 2));
     return;
   }
+  if (options.flowTools) {
+    say('ns of CPU per packet, whole processes, each once; ratios to the first line\n');
+    const results = options.shapes.map((shape) => {
+      const capture = benchCapture(shape, options.scale, options.seed, options.packets);
+      const costs = flowToolCosts(capture);
+      say(`${flowToolTable(`${shape}: ${capture.packets} packets, ${capture.connections} connections`, costs)}\n`);
+      return { capture, costs };
+    });
+    if (options.json) console.log(JSON.stringify({ flowTools: results }, null, 2));
+    return;
+  }
   const subjects = [
     ...floorSubjects(buildFloor(), options.floorStages === true),
     ...(options.subjects ?? (Object.keys(STAGES) as Stage[])).map((stage) => ownSubject(stage, options.gc === true)),
@@ -228,7 +246,8 @@ const program = new Command('bench')
   .option('--rx', 'instead: bursts into TypeScript beside the same loop in C++, on net_null and net_ring')
   .option('--online', 'instead: whole runs over virtual devices, one worker and two')
   .option('--peers', 'instead of captures: other programs that match server names of TLS')
-  .option('--gc', 'what the garbage collector did, and the longest burst (costs a little)')
+  .option('--flow-tools', 'instead of the floor: connection records beside argus, softflowd and others, if installed')
+  .option('--gc', 'what the garbage collector did, the memory, and how long bursts took (costs a little)')
   .option('--json', 'print everything as JSON');
 
 await main(program.parse().opts<Options>());

@@ -14,8 +14,15 @@ export interface GcReport {
   /** Milliseconds in all, and of the longest one. */
   readonly totalMs: number;
   readonly longestMs: number;
-  /** Longest time between two polls of the source: a burst with all that interrupted it. */
-  readonly longestBurstMs: number;
+  /**
+   * Time between two polls of the source, a burst with all that interrupted it: how many took less than each bound and
+   * not less than the one before. The last bound is none.
+   */
+  readonly bursts: readonly { readonly belowMs: number | null; readonly count: number }[];
+  /** The longest of them and when each ended, from the first poll on. */
+  readonly longestBursts: readonly { readonly ms: number; readonly atMs: number }[];
+  /** Most bytes of memory the process ever had resident. */
+  readonly maxRss: number;
 }
 
 const [stage = '', capture = '', max = '', gcFlag] = process.argv.slice(2);
@@ -31,13 +38,28 @@ const observer = new PerformanceObserver((list) => {
 });
 if (gcFlag === '--gc') observer.observe({ entryTypes: ['gc'] });
 
-let longest = 0;
-let last = 0;
+const BOUNDS = [0.1, 0.3, 1, 3, 10, 30, Number.POSITIVE_INFINITY];
+const burstCounts = new Float64Array(BOUNDS.length);
+/** The longest so far: milliseconds, and when it ended. */
+const longest = new Float64Array(2 * 5);
+const clock = new Float64Array(2);
 const onPoll = () => {
   const now = performance.now();
-  if (last !== 0) longest = Math.max(longest, now - last);
-  last = now;
+  if (clock[0] === 0) clock[0] = now;
+  else noteBurst(now - (clock[1] ?? 0), now - (clock[0] ?? 0));
+  clock[1] = now;
 };
+
+function noteBurst(ms: number, atMs: number): void {
+  let bucket = 0;
+  while (ms >= (BOUNDS[bucket] ?? 0)) bucket++;
+  burstCounts[bucket] = (burstCounts[bucket] ?? 0) + 1;
+  let least = 0;
+  for (let i = 2; i < longest.length; i += 2) if ((longest[i] ?? 0) < (longest[least] ?? 0)) least = i;
+  if (ms <= (longest[least] ?? 0)) return;
+  longest[least] = ms;
+  longest[least + 1] = atMs;
+}
 
 const work = await prepare(capture, Number(max), gcFlag === '--gc' ? onPoll : undefined);
 await setImmediate();
@@ -60,7 +82,11 @@ const gc: GcReport = {
   major: of(constants.NODE_PERFORMANCE_GC_MAJOR, constants.NODE_PERFORMANCE_GC_INCREMENTAL),
   totalMs: pauses.reduce((sum, pause) => sum + pause.ms, 0),
   longestMs: pauses.reduce((most, pause) => Math.max(most, pause.ms), 0),
-  longestBurstMs: longest,
+  bursts: BOUNDS.map((bound, i) => ({ belowMs: Number.isFinite(bound) ? bound : null, count: burstCounts[i] ?? 0 })),
+  longestBursts: [0, 2, 4, 6, 8]
+    .map((i) => ({ ms: longest[i] ?? 0, atMs: longest[i + 1] ?? 0 }))
+    .sort((a, b) => b.ms - a.ms),
+  maxRss: process.resourceUsage().maxRSS * 1024,
 };
 console.log(JSON.stringify(gcFlag === '--gc' ? { ...sample, gc } : sample));
 process.exit();

@@ -106,6 +106,16 @@ export const SHAPES = {
     variety: 16,
     rate: 2_000_000,
   },
+  live5m: {
+    connections: 5_000_000,
+    live: 5_000_000,
+    packets: 15_000_000,
+    mix: { chat: 9, datagrams: 1 },
+    repeats: [ENDLESS, ENDLESS],
+    variety: 16,
+    clients: 1 << 20,
+    rate: 2_000_000,
+  },
   /** TLS handshakes followed by bulk records. */
   tls: {
     connections: 20_000,
