@@ -39,9 +39,8 @@ export const FLOW_TOOLS: readonly FlowTool[] = [
     program: 'softflowd',
     debian: 'softflowd',
     // Nobody listens at the collector's address; the table has room for all connections, as ours has.
-    args: ({ path, connections }, folder) => [
-      ...['-d', '-r', path, '-n', '127.0.0.1:9', '-m', `${connections + 1000}`],
-      ...['-p', join(folder, 'pid'), '-c', join(folder, 'control')],
+    args: ({ path, connections }) => [
+      ...['-d', '-r', path, '-n', '127.0.0.1:9', '-c', 'none', '-m', `${connections + 1000}`],
     ],
   },
   { name: 'argus', program: 'argus', debian: 'argus-server', args: ({ path }) => ['-r', path, '-w', '/dev/null'] },
@@ -70,18 +69,29 @@ export const FLOW_TOOLS: readonly FlowTool[] = [
   },
 ];
 
-/** This project as a user runs it: a record of every connection as a JSON line. */
-const IRIS_RUN: FlowTool = {
-  name: 'iris-run, JSON lines',
-  program: process.execPath,
-  debian: '',
-  args: ({ path }, folder) => {
-    const config = join(folder, 'bench.toml');
-    writeFileSync(config, '[conntrack]\nmax_connections = 8_000_000\n');
-    const cli = fileURLToPath(new URL('../../runtime/cli/iris-run.js', import.meta.url));
-    return [cli, moduleOf('records'), '--pcap', path, '--config', config, '--out', '/dev/null', '--quiet'];
+/** This project with a handler that reads each record, as an app does, and as a user runs it: a JSON line each. */
+const OWN: readonly FlowTool[] = [
+  {
+    name: 'iris, a handler',
+    program: process.execPath,
+    debian: '',
+    args: ({ path, connections }) => {
+      const subject = fileURLToPath(new URL('subject.js', import.meta.url));
+      return [subject, 'records', path, `${connections + 1000}`];
+    },
   },
-};
+  {
+    name: 'iris-run, JSON lines',
+    program: process.execPath,
+    debian: '',
+    args: ({ path, connections }, folder) => {
+      const config = join(folder, 'bench.toml');
+      writeFileSync(config, `[conntrack]\nmax_connections = ${connections + 1000}\n`);
+      const cli = fileURLToPath(new URL('../../runtime/cli/iris-run.js', import.meta.url));
+      return [cli, moduleOf('records'), '--pcap', path, '--config', config, '--out', '/dev/null', '--quiet'];
+    },
+  },
+];
 
 export interface FlowToolCost {
   readonly name: string;
@@ -121,7 +131,7 @@ export function runFlowTool(tool: FlowTool, capture: BenchCapture): FlowToolCost
 
 /** Every tool and this project on `capture`, each once. */
 export function flowToolCosts(capture: BenchCapture): FlowToolCost[] {
-  return [IRIS_RUN, ...FLOW_TOOLS].map((tool) => runFlowTool(tool, capture));
+  return [...OWN, ...FLOW_TOOLS].map((tool) => runFlowTool(tool, capture));
 }
 
 /** A line per tool: ns of CPU per packet, and how many times as much as the first one takes. */
