@@ -28,6 +28,11 @@ export const enum State {
 /** One direction of a connection. */
 export class Direction {
   state: State = State.HEAD;
+  /** Bytes of the stream before the piece at hand, and the offset at which that begins; doubles, for streams are long. */
+  seen = -0;
+  piece = 0;
+  /** Bytes of the stream up to the end of the last head. */
+  bodyAt = -0;
   /** The head, where it comes in pieces. */
   head = new Uint8Array(FIRST_BUFFER);
   filled = 0;
@@ -44,6 +49,9 @@ export class Direction {
 
   reset(): void {
     this.state = State.HEAD;
+    this.seen = -0;
+    this.piece = 0;
+    this.bodyAt = -0;
     if (this.head.length > FIRST_BUFFER) this.head = new Uint8Array(FIRST_BUFFER);
     this.filled = 0;
     this.line = 0;

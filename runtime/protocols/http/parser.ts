@@ -37,11 +37,14 @@ class HttpParser implements SessionParser {
   private client: Direction | undefined = undefined;
   /** Heads of requests without a response yet, oldest first, and their bytes together. */
   private readonly waiting: Uint8Array[] = [];
+  /** Where the body of each begins. */
+  private readonly waitingBodies: number[] = [];
   private waitingBytes = 0;
   /** Requests that were delivered before their response came: those are delivered alone. */
   private given = 0;
   /** A response that came before its request, as captures of several queues have it. */
   private early: Uint8Array | undefined = undefined;
+  private earlyBody = -0;
   /** Requests were lost in a hole: a response without one is not waiting for one. */
   private holed = false;
   private ready: HttpTransaction[] = [];
@@ -64,6 +67,7 @@ class HttpParser implements SessionParser {
   parse(fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Parse {
     const direction = fromOrig ? this.orig : this.resp;
     const end = offset + length;
+    direction.piece = offset;
     if (direction.state === State.ASTRAY && probeHttp(bytes, offset, length) === Probe.YES)
       direction.state = State.HEAD;
     let at = offset;
@@ -98,6 +102,7 @@ class HttpParser implements SessionParser {
           at = end;
       }
     }
+    direction.seen += length;
     this.unread = end - at;
     return this.said();
   }
@@ -116,9 +121,12 @@ class HttpParser implements SessionParser {
       this.deliverEarly();
       this.given = 0;
       this.holed = true;
+      const { seen } = direction;
       direction.reset();
+      direction.seen = seen;
       direction.state = State.ASTRAY;
     }
+    direction.seen += missed;
     return this.said();
   }
 
@@ -137,6 +145,7 @@ class HttpParser implements SessionParser {
     this.http2?.reset();
     this.client = undefined;
     this.waiting.length = 0;
+    this.waitingBodies.length = 0;
     this.waitingBytes = 0;
     this.given = 0;
     this.early = undefined;
@@ -179,6 +188,7 @@ class HttpParser implements SessionParser {
         continue;
       }
       direction.firstLine = true;
+      direction.bodyAt = direction.seen + at - direction.piece;
       if (direction.filled === 0) this.onHead(direction, bytes, start, at);
       else {
         direction.append(bytes, start, at);
@@ -225,11 +235,12 @@ class HttpParser implements SessionParser {
     enterBody(direction, bodyOf(bytes, start, end, false));
     const head = keep(bytes, start, end - start);
     if (this.early !== undefined) {
-      this.ready.push(new HttpTransaction(head, this.early));
+      this.ready.push(new HttpTransaction(head, this.early, direction.bodyAt, this.earlyBody));
       this.early = undefined;
       return;
     }
     this.waiting.push(head);
+    this.waitingBodies.push(direction.bodyAt);
     this.waitingBytes += head.length;
     while (this.waitingBytes > WAITING_MAX) {
       this.deliver(undefined);
@@ -247,6 +258,7 @@ class HttpParser implements SessionParser {
     const request = this.given > 0 ? undefined : this.waiting[0];
     if (status === 101 && request !== undefined && headerIs(bytes, start, end, 'upgrade', 'h2c')) {
       this.waiting.shift();
+      this.waitingBodies.shift();
       this.waitingBytes -= request.length;
       this.framesOf().upgraded(request);
       enterBody(direction, NO_BODY);
@@ -254,13 +266,14 @@ class HttpParser implements SessionParser {
     }
     const to = (method: string) => request !== undefined && hasMethod(request, 0, request.length, method);
     const head = keep(bytes, start, end - start);
-    if (request !== undefined) this.deliver(head);
+    if (request !== undefined) this.deliver(head, direction.bodyAt);
     else if (this.given > 0 || this.holed) {
       this.given = Math.max(0, this.given - 1);
-      this.ready.push(new HttpTransaction(undefined, head));
+      this.ready.push(new HttpTransaction(undefined, head, undefined, direction.bodyAt));
     } else {
       this.deliverEarly();
       this.early = head;
+      this.earlyBody = direction.bodyAt;
     }
     if (status === 101 || (status < 300 && to('CONNECT'))) {
       this.done = true;
@@ -270,10 +283,11 @@ class HttpParser implements SessionParser {
   }
 
   /** Delivers the oldest request. */
-  private deliver(response: Uint8Array | undefined): void {
+  private deliver(response: Uint8Array | undefined, responseBody?: number): void {
     const request = this.waiting.shift();
+    const requestBody = this.waitingBodies.shift();
     this.waitingBytes -= request?.length ?? 0;
-    this.ready.push(new HttpTransaction(request, response));
+    this.ready.push(new HttpTransaction(request, response, requestBody, responseBody));
   }
 
   private framesOf(): Http2 {
@@ -282,7 +296,9 @@ class HttpParser implements SessionParser {
   }
 
   private deliverEarly(): void {
-    if (this.early !== undefined) this.ready.push(new HttpTransaction(undefined, this.early));
+    if (this.early !== undefined) {
+      this.ready.push(new HttpTransaction(undefined, this.early, undefined, this.earlyBody));
+    }
     this.early = undefined;
   }
 }

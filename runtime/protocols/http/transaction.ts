@@ -15,11 +15,26 @@ export class HttpTransaction implements Session {
   readonly proto = ProtocolNumber.HTTP;
   private readonly request: Uint8Array | undefined;
   private readonly response: Uint8Array | undefined;
+  /**
+   * Bytes of the client's stream before the body of the request, counted from where HTTP begins in it: added to the `seqNo` of
+   * the first piece that `InL4Stream` delivers of that stream, the `seqNo` of the body's first byte. Undefined where there is
+   * no request, and in HTTP/2, whose bodies are cut into frames.
+   */
+  readonly requestBodyOffset: number | undefined;
+  /** The same of the server's stream and the response. */
+  readonly responseBodyOffset: number | undefined;
 
   /** @param request @param response heads, from the start line to the empty line; kept */
-  constructor(request: Uint8Array | undefined, response: Uint8Array | undefined) {
+  constructor(
+    request: Uint8Array | undefined,
+    response: Uint8Array | undefined,
+    requestBodyOffset?: number,
+    responseBodyOffset?: number,
+  ) {
     this.request = request;
     this.response = response;
+    this.requestBodyOffset = requestBodyOffset;
+    this.responseBodyOffset = responseBodyOffset;
   }
 
   get method(): string | undefined {

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Parse, Probe } from '../../../../runtime/protocols/contract.ts';
 import { HTTP_PARSER } from '../../../../runtime/protocols/http/parser.ts';
+import type { HttpTransaction } from '../../../../runtime/protocols/http/transaction.ts';
 import { cutBy, type Flight, orig, resp, sessionsOf } from '../../../support/session-parser.ts';
 import { text } from '../../../support/tls-messages.ts';
 
@@ -242,6 +243,42 @@ test('arbitrary and damaged bytes give no error', () => {
     ),
     { numRuns: 1500 },
   );
+});
+
+test('where bodies begin in their streams, cut in any way and behind holes', () => {
+  const post = (body: string) => lines('POST / HTTP/1.1', `Content-Length: ${body.length}`) + body;
+  const asked = `\r\n${get('/')}${post('first')}${post('second')}`;
+  const chunked = `${lines('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')}3\r\nabc\r\n0\r\n\r\n`;
+  const told = `${lines('HTTP/1.1 100 Continue')}${ok(0)}${chunked}${ok(5)}`;
+  const bodies = (length: number) => {
+    parser.reset();
+    const found: string[] = [];
+    for (const [fromOrig, stream] of [
+      [true, asked],
+      [false, told],
+    ] as const) {
+      for (let at = 0; at < stream.length; at += length) {
+        const piece = text(`..${stream.slice(at, at + length)}`);
+        parser.parse(fromOrig, piece, 2, piece.length - 2);
+      }
+    }
+    for (let each = parser.take(); each !== null; each = parser.take()) {
+      const { requestBodyOffset = 0, responseBodyOffset = 0 } = each as HttpTransaction;
+      found.push(`${asked.slice(requestBodyOffset).slice(0, 4)} ${told.slice(responseBodyOffset).slice(0, 5)}`);
+    }
+    return found;
+  };
+  for (const length of [1000, 1, 2, 3, 7, 50]) {
+    assert.equal(bodies(length), ['POST HTTP/', 'firs 3\r\nab', 'seco xxxxx'], `${length}`);
+  }
+  parser.reset();
+  const [head, rest] = [lines('HTTP/1.1 200 OK', 'Content-Length: 100'), ok(1)];
+  parser.parse(true, text(get('/') + get('/')), 0, 2 * get('/').length);
+  parser.parse(false, text(head), 0, head.length);
+  parser.gap(false, 100);
+  parser.parse(false, text(rest), 0, rest.length);
+  parser.take();
+  assert.is((parser.take() as HttpTransaction).responseBodyOffset, head.length + 100 + rest.length - 1);
 });
 
 test('probing', () => {
