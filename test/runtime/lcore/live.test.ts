@@ -105,6 +105,13 @@ cores = [${on.join(', ')}]
         const offline = spawnSync(process.execPath, [RUN, APP, '--pcap', SAMPLE], { encoding: 'utf8' });
         const online = execFileSync('cat', [out], { encoding: 'utf8' });
         assert.equal(timeless(online), timeless(offline.stdout));
+        // In order of time, whichever core a line comes from; what the end of the run ended comes last.
+        const lines = online.split('\n').filter((line) => line !== '' && !line.includes('"ended":"drain"'));
+        const times = lines.map((line) => (JSON.parse(line) as Line).ts);
+        assert.equal(
+          times,
+          [...times].sort((a, b) => a - b),
+        );
       } finally {
         child.kill('SIGKILL');
         port.remove();
