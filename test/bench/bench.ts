@@ -128,10 +128,10 @@ function printGc(
     if (gc === undefined) return [];
     const { minor, major, totalMs, longestMs, bursts, longestBursts, maxRss } = gc;
     const counts = bursts.map(({ belowMs, count }) => `${count} ${belowMs === null ? 'more' : `< ${belowMs} ms`}`);
-    const longest = longestBursts.map(({ ms, atMs }) => `${ms.toFixed(1)} ms (${(atMs / 1000).toFixed(1)} s)`);
+    const longest = longestBursts.map(({ ms, atMs }) => `${ms.toFixed(1)} ms (at ${(atMs / 1000).toFixed(1)} s)`);
     return [
       `  ${subject.name}: ${minor} minor and ${major} major collections, ${totalMs.toFixed(1)} ms in all, the longest ${longestMs.toFixed(1)} ms; at most ${(maxRss / 1e6).toFixed(0)} MB resident`,
-      `    bursts: ${counts.join(', ')}; the longest, and when: ${longest.join(', ')}`,
+      `    bursts by CPU time: ${counts.join(', ')}; the longest, and when: ${longest.join(', ')}`,
     ].join('\n');
   });
 }

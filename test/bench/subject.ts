@@ -15,12 +15,13 @@ export interface GcReport {
   readonly totalMs: number;
   readonly longestMs: number;
   /**
-   * Time between two polls of the source, a burst with all that interrupted it: how many took less than each bound and
-   * not less than the one before. The last bound is none.
+   * CPU time between two polls of the source, a burst with all that the program itself put into it: how many took less
+   * than each bound and not less than the one before. The last bound is none. CPU time, all threads, because on a busy
+   * machine the clock tells of the others.
    */
   readonly bursts: readonly { readonly belowMs: number | null; readonly count: number }[];
-  /** The longest of them and when each ended, from the first poll on. */
-  readonly longestBursts: readonly { readonly ms: number; readonly atMs: number }[];
+  /** The longest of them, the same by the clock, and the CPU time from the first poll to their ends. */
+  readonly longestBursts: readonly { readonly ms: number; readonly clockMs: number; readonly atMs: number }[];
   /** Most bytes of memory the process ever had resident. */
   readonly maxRss: number;
 }
@@ -40,25 +41,26 @@ if (gcFlag === '--gc') observer.observe({ entryTypes: ['gc'] });
 
 const BOUNDS = [0.1, 0.3, 1, 3, 10, 30, Number.POSITIVE_INFINITY];
 const burstCounts = new Float64Array(BOUNDS.length);
-/** The longest so far: milliseconds, and when it ended. */
-const longest = new Float64Array(2 * 5);
-const clock = new Float64Array(2);
+/** The longest so far: CPU milliseconds, the same by the clock, and when it ended. */
+const longest = Array.from({ length: 5 }, () => ({ ms: 0, clockMs: 0, atMs: 0 }));
+let first = -1;
+let cpuBefore = 0;
+let clockBefore = 0;
 const onPoll = () => {
-  const now = performance.now();
-  if (clock[0] === 0) clock[0] = now;
-  else noteBurst(now - (clock[1] ?? 0), now - (clock[0] ?? 0));
-  clock[1] = now;
+  const { user, system } = process.cpuUsage();
+  const cpu = (user + system) / 1000;
+  const clock = performance.now();
+  if (first < 0) first = cpu;
+  else noteBurst({ ms: cpu - cpuBefore, clockMs: clock - clockBefore, atMs: cpu - first });
+  cpuBefore = cpu;
+  clockBefore = clock;
 };
 
-function noteBurst(ms: number, atMs: number): void {
-  let bucket = 0;
-  while (ms >= (BOUNDS[bucket] ?? 0)) bucket++;
+function noteBurst(burst: { ms: number; clockMs: number; atMs: number }): void {
+  const bucket = BOUNDS.findIndex((bound) => burst.ms < bound);
   burstCounts[bucket] = (burstCounts[bucket] ?? 0) + 1;
-  let least = 0;
-  for (let i = 2; i < longest.length; i += 2) if ((longest[i] ?? 0) < (longest[least] ?? 0)) least = i;
-  if (ms <= (longest[least] ?? 0)) return;
-  longest[least] = ms;
-  longest[least + 1] = atMs;
+  const least = longest.reduce((low, { ms }, i) => (ms < (longest[low]?.ms ?? 0) ? i : low), 0);
+  if (burst.ms > (longest[least]?.ms ?? 0)) longest[least] = burst;
 }
 
 const work = await prepare(capture, Number(max), gcFlag === '--gc' ? onPoll : undefined);
@@ -83,9 +85,7 @@ const gc: GcReport = {
   totalMs: pauses.reduce((sum, pause) => sum + pause.ms, 0),
   longestMs: pauses.reduce((most, pause) => Math.max(most, pause.ms), 0),
   bursts: BOUNDS.map((bound, i) => ({ belowMs: Number.isFinite(bound) ? bound : null, count: burstCounts[i] ?? 0 })),
-  longestBursts: [0, 2, 4, 6, 8]
-    .map((i) => ({ ms: longest[i] ?? 0, atMs: longest[i + 1] ?? 0 }))
-    .sort((a, b) => b.ms - a.ms),
+  longestBursts: longest.sort((a, b) => b.ms - a.ms),
   maxRss: process.resourceUsage().maxRSS * 1024,
 };
 console.log(JSON.stringify(gcFlag === '--gc' ? { ...sample, gc } : sample));

@@ -114,7 +114,7 @@ export const SHAPES = {
     repeats: [ENDLESS, ENDLESS],
     variety: 16,
     clients: 1 << 20,
-    rate: 2_000_000,
+    rate: 10_000_000,
   },
   /** TLS handshakes followed by bulk records. */
   tls: {
