@@ -20,7 +20,7 @@ import { rxLoop } from '../lcore/rx-loop.ts';
 import { type Shards, startShards } from '../lcore/shards.ts';
 import { Pkt } from '../packet/layout.ts';
 import { parsersFor } from '../protocols/registry.ts';
-import { openCaptures } from '../source/capture.ts';
+import { type CaptureSource, isPacked, openCaptures } from '../source/capture.ts';
 import type { PacketSource } from '../source/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import { countedMetrics } from '../stats/metrics.ts';
@@ -71,7 +71,8 @@ export async function runOffline(
     clock,
   });
   const late = takeLateErrors(errors);
-  const progress = () => ({ ...capture.stats, connections: core.counters[Counter.CONNS_OPENED] });
+  const part = partRead(pcaps, capture);
+  const progress = () => ({ ...capture.stats, connections: core.counters[Counter.CONNS_OPENED], part: part() });
   const stop = listenForStop();
   const started = performance.now();
   const endProgress = settings.quiet || settings.json ? undefined : startProgress(progress, toTerminal(settings));
@@ -228,6 +229,16 @@ function addedUp(lists: readonly (readonly (readonly [string, number])[])[]): Ma
 function stoppedBy(signal: string | undefined, sink: LineSink): { stopped?: string } {
   if (signal !== undefined) return { stopped: `by ${signal}` };
   return sink.closedByReader ? { stopped: 'the reader of the output went away' } : {};
+}
+
+/** How much of a single plain file has been read, 0..1. */
+function partRead(pcaps: readonly string[], capture: PacketSource & Partial<CaptureSource>): () => number | undefined {
+  const [path] = pcaps;
+  const { offset } = capture;
+  if (path === undefined || pcaps.length > 1 || offset === undefined) return () => undefined;
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file?.isFile() !== true || isPacked(path)) return () => undefined;
+  return () => offset() / file.size;
 }
 
 /** The run's lines appear where a progress line would be drawn. */

@@ -8,6 +8,18 @@ export interface Progress {
   readonly packets: number;
   readonly bytes: number;
   readonly connections: number;
+  /** How much of the capture has been read, 0..1; undefined where its end is not known (pipes, packed or several files). */
+  readonly part?: number | undefined;
+}
+
+const BAR_WIDTH = 20;
+
+/** A bar of {@link BAR_WIDTH} characters and the per cent, such as `[#####---------------]  27 %`. */
+export function progressBar(part: number): string {
+  const within = Math.min(1, Math.max(0, part));
+  const full = Math.floor(within * BAR_WIDTH);
+  const percent = String(Math.floor(within * 100)).padStart(3);
+  return `[${'#'.repeat(full)}${'-'.repeat(BAR_WIDTH - full)}] ${percent} %`;
 }
 
 /**
@@ -20,9 +32,10 @@ export function startProgress(read: () => Progress, toTerminal: boolean): () => 
   const started = performance.now();
   const timer = setInterval(() => {
     const seconds = (performance.now() - started) / 1000;
-    const { packets, bytes, connections } = read();
+    const { packets, bytes, connections, part } = read();
     const parts = [
       `iris  ${clock(seconds)}`,
+      ...(part === undefined ? [] : [progressBar(part)]),
       `${whole(packets)} packets`,
       scaled(bytes, 'B'),
       scaled(packets / seconds, 'pps'),
