@@ -33,7 +33,7 @@ export const EXPLAINED: readonly Explained[] = [
     views: BOTH,
     conns: [64, 71, 72],
     facts: ['client_ciphers', 'ja3_hash'],
-    why: 'The ClientHello has the form of SSLv2 (packet 964 of #64), whose ciphers tshark does not list.',
+    why: 'The ClientHello has the form of SSLv2: tshark shows the same ciphers (packet 964 of #64) in a field that the truth leaves out.',
   },
   {
     capture: 'mercury-emix',
