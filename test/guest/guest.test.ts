@@ -24,8 +24,11 @@ const TAP = 'irisguest';
 /** Time that a run in the guest may take from the boot or the run before it. */
 const RUN_MS = 100_000;
 
-/** Frames on their way into the guest at most. */
-const WINDOW = 384;
+/**
+ * Frames on their way into the guest at most: QEMU's queues have 256 places, not all of them filled by the driver, and QEMU
+ * itself may keep what finds none for ever when RSS had sent it from one queue to another.
+ */
+const WINDOW = 128;
 
 const test = suite('guest');
 
@@ -41,20 +44,23 @@ const SINK: Card = { name: 'sink', address: '0000:00:10.0', cores: [1], sink: 2 
 const E1000: Card = { name: 'e1000', address: '0000:00:11.0', cores: [1] };
 const VMXNET3: Card = { name: 'vmxnet3', address: '0000:00:12.0', cores: [1] };
 
-/** Datagrams that the guest sends through net_tap, by port; and what the program there asks for. */
-const DATAGRAMS = { 53: 20, 5353: 30 };
-const TAP_FILTER = 'subscribe flows(conn: ConnRecord) at L4Terminated when udp.port = 53\n';
+/** Datagrams and connections that the guest tries through net_tap, where nobody answers; and what the program asks for. */
+const DATAGRAMS = 50;
+const CONNECTIONS = 3;
+const TAP_FILTER = 'subscribe flows(conn: ConnRecord) at L4Terminated when tcp\n';
 /** Sends them, when the interface is there. */
 const TAP_SENDER = `
 const { createSocket } = require('node:dgram');
+const { connect } = require('node:net');
+const sockets = Array.from({ length: ${CONNECTIONS} }, (_, i) => connect(80 + i, '10.9.0.2').on('error', () => {}));
 const socket = createSocket('udp4');
 socket.bind(4000, '10.9.0.1', async () => {
-  for (const [port, count] of Object.entries(${JSON.stringify(DATAGRAMS)}))
-    for (let i = 0; i < count; i++) {
-      await new Promise((resolve) => socket.send('x', Number(port), '10.9.0.2', resolve));
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
+  for (let i = 0; i < ${DATAGRAMS}; i++) {
+    await new Promise((resolve) => socket.send('x', 53, '10.9.0.2', resolve));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
   socket.close();
+  for (const one of sockets) one.destroy();
 });
 `;
 
@@ -142,6 +148,8 @@ function configure(exchange: string, { name, address, cores, sink }: Card): void
 mempool.capacity = 8191
 [online]
 nb_rxd = 4096
+[online.monitor.display]
+interval = 100
 [conntrack]
 max_connections = 4096
 max_out_of_order_bytes = 1048576
@@ -165,7 +173,7 @@ async function feed(
   const text = (ending: string) => (existsSync(file(ending)) ? readFileSync(file(ending), 'utf8') : '');
   const all = () => `${guest.console()}\n${text('err').replace(/^.*"kind":"monitor".*\n(?=.*"kind":"monitor")/gm, '')}`;
   async function until(what: string, condition: () => boolean): Promise<void> {
-    for (const end = performance.now() + RUN_MS; !condition(); await sleep(200)) {
+    for (const end = performance.now() + RUN_MS; !condition(); await sleep(50)) {
       const over = guest.process.exitCode !== null || guest.process.signalCode !== null || text('status') !== '';
       if (over || performance.now() > end) throw new Error(`${card.name}: ${what} did not come:\n${all()}`);
     }
@@ -205,13 +213,13 @@ function tests(kernel: GuestKernel): void {
   let frames: Uint8Array[] = [];
 
   test.before(() => {
-    const options = { connections: 120, live: 30, variety: 16, ipv6: 0.3, seed: 6 };
+    const options = { connections: 60, live: 20, variety: 16, ipv6: 0.3, seed: 6 };
     writeCapture(capture, shapeOptions('mixed', 1, options));
     frames = framesOf(capture);
     expected = records(
       spawnSync(process.execPath, [RUN, APP, '--quiet', '--pcap', capture], { encoding: 'utf8' }).stdout,
     );
-    assert.ok(expected.length > 100);
+    assert.ok(expected.length > 60);
     for (const card of cards) configure(exchange, card);
     configureTap(exchange, 'tap', false);
     configureTap(exchange, 'tap-rules', true);
@@ -276,9 +284,9 @@ function tests(kernel: GuestKernel): void {
     const { cores } = got.summary;
     assert.is(cores.length, 2);
     for (const { core, connections } of cores)
-      assert.ok(connections > 20, `core ${core} has too few of them: ${got.text}`);
+      assert.ok(connections > 10, `core ${core} has too few of them: ${got.text}`);
     assert.match(got.text, /MB of packet memory in hugepages/);
-    assert.not.match(got.text, /no packet memory on its own NUMA node/);
+    assert.not.match(got.text, /no packet memory on its own NUMA node|RSS key|RSS leaves out/);
   });
 
   test('virtio-net: a sink takes the flows of half its RSS table, whole flows', async () => {
@@ -294,7 +302,7 @@ function tests(kernel: GuestKernel): void {
       got.text,
     );
     const share = got.records.length / expected.length;
-    assert.ok(share > 0.25 && share < 0.75, `${share} of the records`);
+    assert.ok(share > 0.2 && share < 0.8, `${share} of the records`);
   });
 
   for (const card of [E1000, VMXNET3]) {
@@ -317,11 +325,11 @@ function tests(kernel: GuestKernel): void {
           .split('\n')
           .findLast((line) => line.includes('"kind":"summary"')) ?? '{}',
       );
-    assert.is(summary('tap').packets, DATAGRAMS[53] + DATAGRAMS[5353], about);
-    assert.match(read('tap-rules.err'), /net_tap0: hardware filter of \d+ rules/);
-    assert.is(summary('tap-rules').packets, DATAGRAMS[53], about);
-    assert.is(records(read('tap-rules.out')).length, 1);
-    assert.equal(records(read('tap-rules.out')).length, records(read('tap.out')).length);
+    // Without rules the program drops the datagrams itself; with them they never come to it.
+    assert.is(summary('tap').counters.filtered_out, DATAGRAMS, about);
+    assert.is(summary('tap-rules').counters.filtered_out, undefined, about);
+    assert.match(read('tap-rules.err'), /net_tap0: hardware filter of 2 rules"/);
+    for (const name of ['tap', 'tap-rules']) assert.is(records(read(`${name}.out`)).length, CONNECTIONS, about);
   });
 
   test('the doctor sees nodes, hugepages and cards', () => {
@@ -340,8 +348,14 @@ function tests(kernel: GuestKernel): void {
   test.run();
 }
 
+/** Whether this process may make the interface that the guest's card hangs on. */
+function canMakeTap(): boolean {
+  const command = `ip tuntap add ${TAP} mode tap multi_queue`;
+  return spawnSync('unshare', ['--net', 'sh', '-c', command], { stdio: 'ignore' }).status === 0;
+}
+
 const kernel = guestKernel();
-if (process.env.IRIS_GUEST !== '1' || kernel === undefined || dpdk() === undefined || !canMakeVeth()) {
+if (process.env.IRIS_GUEST !== '1' || kernel === undefined || dpdk() === undefined || !canMakeVeth() || !canMakeTap()) {
   test.skip('needs IRIS_GUEST=1, sudo test/guest/install.sh, DPDK and the right to make network namespaces', () => {});
   test.run();
 } else if (process.env.IRIS_TEST_NETNS === undefined) {

@@ -16,7 +16,7 @@ const MODULES = [
 ];
 
 /** Whatever happens, a guest ends after this time. */
-const GUEST_MS = 240_000;
+const GUEST_MS = 480_000;
 
 export interface GuestKernel {
   readonly image: string;
@@ -24,8 +24,13 @@ export interface GuestKernel {
   readonly modules: string;
 }
 
-/** The kernel that install.sh unpacked; undefined without it, QEMU or busybox. */
+/** Memory that a guest needs, in kB. */
+const GUEST_KB = 2_000_000;
+
+/** The kernel that install.sh unpacked; undefined without it, QEMU or busybox, or where there is no memory for a guest. */
 export function guestKernel(): GuestKernel | undefined {
+  const free = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
+  if (Number(free) < GUEST_KB) return undefined;
   const folder = process.env.IRIS_GUEST_KERNEL ?? '/var/lib/iris-guest';
   const boot = join(folder, 'boot');
   const found = existsSync(boot) ? readdirSync(boot).find((name) => name.startsWith('vmlinuz-')) : undefined;
