@@ -6,9 +6,9 @@ export const enum Clock {
   /** Whole seconds since 1970, unsigned. */
   SEC = 0,
   NSEC = 1,
-  /** First word of the row of the packet at hand; for timers, of the packet that they ran before. */
+  /** First word of the row of the packet at hand. */
   ROW = 2,
-  /** 0 while a packet is tracked; else it counts what timers and the end of the run do, one number per connection. */
+  /** 0 for what a packet brings about; else it counts what timers and the end of the run do, one number per connection. */
   GROUP = 3,
   WORDS = 4,
 }

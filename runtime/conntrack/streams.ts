@@ -31,16 +31,21 @@ export interface Streams {
 
 const STREAMING = Action.STREAM | Action.PARSE;
 
-/**
- * The streams of `core`; undefined when the plan has no use for any. `unwanted` is told of a connection that lost its
- * last action to a timeout here, outside its own packets.
- */
+/** What streams need of the connections' owner. */
+export interface StreamOwner {
+  /** A connection lost its last action to a timeout here, outside its own packets. */
+  unwanted(c: number): void;
+  /** Ends connection `c`, if it was silent too long at `now`; says whether it was. */
+  endInactive(c: number, now: number): boolean;
+}
+
+/** The streams of `core`; undefined when the plan has no use for any. */
 export function createStreams(
   core: EngineCore,
   sub: Subscription,
   parsers: readonly ParserFactory[],
   config: ConnTrackConfig,
-  unwanted: (c: number) => void,
+  owner: StreamOwner,
 ): Streams | undefined {
   const { pkt, rec, memory, clock, counters } = core;
   const { onL4Stream } = sub;
@@ -130,7 +135,7 @@ export function createStreams(
 
   function settle(c: number): void {
     if ((rec[c + Rec.ACTIONS] & STREAMING) === 0) release(c);
-    if (rec[c + Rec.ACTIONS] === 0) unwanted(c);
+    if (rec[c + Rec.ACTIONS] === 0) owner.unwanted(c);
   }
 
   return {
@@ -176,6 +181,8 @@ export function createStreams(
         ss[d + Dir.FLAGS] &= ~DirFlag.QUEUED;
         if (!open) continue;
         const c = ss[s + Stream.CONN];
+        // One that ended before now takes its holes with it.
+        if (owner.endInactive(c, now)) continue;
         clock[Clock.GROUP]++;
         reassembler.expire(c, s, dir, now);
         settle(c);

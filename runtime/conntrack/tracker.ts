@@ -7,7 +7,7 @@
  *
  * Times: a connection's deadline is its last packet plus its timeout, exactly. Whether the timer wheel notices first or
  * a late packet does, the connection ends at its deadline, and `core.clock` says so; results therefore depend neither
- * on the resolution of timers nor on the number of cores.
+ * on the resolution of timers, nor on how many of them go off at a time, nor on the number of cores.
  */
 import { Clock, setClock } from '../clock.ts';
 import { pktColumns } from '../packet/columns.ts';
@@ -35,8 +35,12 @@ export interface ConnTracker {
   readonly rows: Int32Array;
   /** Tracks the packets of rows[0..n-1], in order. */
   process(n: number): void;
-  /** Ends what was silent too long at `now` (seconds since 1970). */
-  checkInactive(now: number): void;
+  /**
+   * Ends what was silent too long at `now` (seconds since 1970): of what the timers find, some `most` records at a time.
+   * True when nothing is left; else the next call goes on, even at the same `now`. Until then a record that is due counts
+   * as ended for the packets that come.
+   */
+  checkInactive(now: number, most?: number): boolean;
   /**
    * The run ends at `now`: ends every connection, those past their deadline by timeout. With `next`, which is called when
    * those have ended, the others end in the order of their last packets.
@@ -48,6 +52,17 @@ export interface ConnTracker {
 
 const STREAMING = Action.STREAM | Action.PARSE;
 const FINS = ConnMeta.FIN_ORIG | ConnMeta.FIN_RESP;
+
+/** Words of the tracker's times. */
+const enum Time {
+  /** What `due` compares deadlines with: the latest time that timers were told. */
+  NOW = 0,
+  /** Seconds of silence after which a packet's connection is looked at, whether it has ended. */
+  LOOK = 1,
+}
+
+/** Records that make room at a time, of those that are due, when the table is full. */
+const DUE_WHEN_FULL = 64;
 
 /** Counter of each {@link EndReason}. */
 const END_COUNTERS = new Int32Array([
@@ -83,7 +98,7 @@ export function createConnTracker(
   const table = createConnTable(core, stride);
   const { find, insert, remove, lookAhead, used } = table;
   const tcp = createTcpState(core, stride, config.tcp_reuse_timeout);
-  const streams = createStreams(core, sub, parsers, config, drop);
+  const streams = createStreams(core, sub, parsers, config, { unwanted: drop, endInactive });
   const streaming = streams !== undefined;
   const eviction = createEviction(core, table, stride, config);
 
@@ -101,8 +116,9 @@ export function createConnTracker(
     maxConnections: core.maxConnections,
     ahead: table.touchRecord,
   });
-  /** The time `due` compares deadlines with. */
-  const times = new Float64Array(1);
+  const times = Float64Array.of(Number.NEGATIVE_INFINITY, shortest);
+  /** The latest number of `Clock.GROUP`. */
+  const group = new Int32Array(1);
 
   /** Which of the four timeouts is in force: index into `ticks`. */
   function timeoutKind(c: number): number {
@@ -154,15 +170,20 @@ export function createConnTracker(
     if ((recMeta[c] & ConnMeta.ENDED) !== 0) return;
     const kind = timeoutKind(c);
     const deadline = recLast[c >> 1] + timeoutOf(c);
-    if (clock[Clock.GROUP] !== 0) clock[Clock.GROUP]++;
+    clock[Clock.GROUP] = nextGroup();
     if (streaming) streams.expireHoles(c, deadline);
     setClock(clock, deadline);
     finish(c, kind === 0 ? EndReason.ESTABLISH_TIMEOUT : EndReason.INACTIVITY_TIMEOUT);
   }
 
+  function nextGroup(): number {
+    group[0] = (group[0] & 0x3fffffff) + 1;
+    return group[0];
+  }
+
   /** Ends record `c` because the run ends. */
   function finishDrained(c: number): void {
-    clock[Clock.GROUP]++;
+    clock[Clock.GROUP] = nextGroup();
     setClock(clock, recLast[c >> 1]);
     finish(c, EndReason.DRAIN);
   }
@@ -175,8 +196,28 @@ export function createConnTracker(
 
   /** The wheel's tick for record `c` has come: expired, or only looked at. */
   function due(c: number): void {
-    if (times[0] > recLast[c >> 1] + timeoutOf(c)) expire(c);
-    else wheel.schedule(c, ticks[timeoutKind(c)]);
+    if (!endInactive(c, times[Time.NOW])) wheel.schedule(c, ticks[timeoutKind(c)]);
+  }
+
+  function endInactive(c: number, now: number): boolean {
+    if (now <= recLast[c >> 1] + timeoutOf(c)) return false;
+    expire(c);
+    return true;
+  }
+
+  /** Ends record `c`, if it is due and the wheel has not come to it yet. */
+  function overdue(c: number): boolean {
+    return wheel.over(c, ticks[timeoutKind(c)]) && endInactive(c, times[Time.NOW]);
+  }
+
+  /** Ends records that are due anyway until there is room for one more. */
+  function dueMakeRoom(p: number): boolean {
+    const before = used();
+    let more = times[Time.LOOK] < 0;
+    while (more && used() === before) more = wheel.fire(DUE_WHEN_FULL);
+    clock[Clock.GROUP] = 0;
+    setClockTo(p);
+    return used() < before;
   }
 
   /** Room for one more record when the table is full: a tombstone's, or what `on_full` says. */
@@ -219,7 +260,7 @@ export function createConnTracker(
     }
     let c = insert(p, how === 2);
     if (c === 0) {
-      if (makeRoom(p)) c = insert(p, how === 2);
+      if (dueMakeRoom(p) || makeRoom(p)) c = insert(p, how === 2);
       if (c === 0) {
         counters[Counter.CONNS_REFUSED]++;
         return 0;
@@ -262,8 +303,8 @@ export function createConnTracker(
 
   /** Looks for reasons why the connection found is not the packet's: then ends it, and returns 0. */
   function renew(c: number, p: number, flags: number): number {
-    if (pktTs[p >> 1] > recLast[c >> 1] + timeoutOf(c)) {
-      expire(c);
+    if (endInactive(c, pktTs[p >> 1]) || overdue(c)) {
+      clock[Clock.GROUP] = 0;
       setClockTo(p);
       return 0;
     }
@@ -289,7 +330,7 @@ export function createConnTracker(
     const flags = pktMeta[p] >>> Meta.TCP_FLAGS_SHIFT;
     const isTcp = (pktMeta[p] & Meta.PROTO_MASK) === IpProto.TCP;
     let c = find(p);
-    if (c !== 0 && ((flags & TcpFlag.SYN) !== 0 || pktTs[p >> 1] - recLast[c >> 1] > shortest)) {
+    if (c !== 0 && ((flags & TcpFlag.SYN) !== 0 || pktTs[p >> 1] - recLast[c >> 1] > times[Time.LOOK])) {
       c = renew(c, p, flags);
     }
     if (c === 0) {
@@ -343,6 +384,13 @@ export function createConnTracker(
     if (time > recLast[c >> 1]) recLast[c >> 1] = time;
   }
 
+  /** Gives up the holes in streams that have waited too long at `now`. */
+  function checkStreams(now: number): void {
+    clock[Clock.GROUP] = nextGroup();
+    streams?.checkTimeouts(now);
+    group[0] = clock[Clock.GROUP];
+  }
+
   return {
     rows,
     process(n) {
@@ -350,17 +398,22 @@ export function createConnTracker(
       lookAhead(rows, n);
       for (let i = 0; i < n; i++) track(rows[i]);
     },
-    checkInactive(now) {
-      times[0] = now;
-      clock[Clock.GROUP] = 1;
-      if (streaming) streams.checkTimeouts(now);
+    checkInactive(now, most = Number.POSITIVE_INFINITY) {
+      // Time goes back: what was due is due no more, but had ended.
+      if (now < times[Time.NOW]) while (wheel.fire(Number.POSITIVE_INFINITY));
+      if (streaming) checkStreams(now);
+      times[Time.NOW] = now;
       wheel.advance(now);
+      const more = wheel.fire(most);
+      // While some are left, every packet's connection is looked at.
+      times[Time.LOOK] = more ? Number.NEGATIVE_INFINITY : shortest;
       clock[Clock.GROUP] = 0;
+      return !more;
     },
     drain(now, next) {
-      times[0] = now;
-      clock[Clock.GROUP] = 1;
-      if (streaming) streams.checkTimeouts(now);
+      while (wheel.fire(Number.POSITIVE_INFINITY));
+      times[Time.NOW] = now;
+      if (streaming) checkStreams(now);
       let live = 0;
       for (let c = stride; c < table.end(); c += stride) {
         if ((recMeta[c] & ConnMeta.USED) === 0) continue;

@@ -5,6 +5,9 @@
  * do not touch the wheel: an entry that fires is looked at by its owner, who ends the connection or puts it back at its
  * present deadline. That makes a timeout O(1) per connection and free per packet.
  *
+ * A tick may hold a million entries. They fire in pieces, first in first out, between the packets that come meanwhile, and
+ * stale entries are swept out a few at a time: nothing here takes longer the more connections there are.
+ *
  * Ticks are counted modulo 2^32, so times of any size do; only their differences count.
  */
 import { ConnMeta, recColumns } from './layout.ts';
@@ -12,8 +15,12 @@ import { ConnMeta, recColumns } from './layout.ts';
 export interface TimerWheel {
   /** Has record `c` looked at when `ticks` ticks of silence after `Rec.LAST` are over, unless it will be earlier anyway. */
   schedule(c: number, ticks: number): void;
-  /** Calls `due` for every record whose tick lies wholly before `now`. */
+  /** It is `now`: records whose tick lies wholly before are due. {@link fire} looks at them. */
   advance(now: number): void;
+  /** Calls `due` for records that are due, some `most` of them. False when none are left. */
+  fire(most: number): boolean;
+  /** Whether `ticks` ticks of silence after `Rec.LAST` of record `c` were over at the `now` of the last {@link advance}. */
+  over(c: number, ticks: number): boolean;
 }
 
 export interface WheelOptions {
@@ -28,13 +35,38 @@ export interface WheelOptions {
 
 const enum Block {
   WORDS = 16,
-  /** Word 0 is the next block of the chain, the others are record positions. */
+  /** Word 0 is the next block of the chain, the others are record positions; 0: none. */
   ENTRIES = 15,
+}
+
+/** The wheel's state: words of one array. Blocks are named by their first word; block 0 is none. */
+const enum State {
+  /** First block never used, and chain of returned ones. */
+  FRESH = 0,
+  FREED = 1,
+  /** Blocks in chains. */
+  USED = 2,
+  STARTED = 3,
+  /** The first tick that is not yet due. */
+  CURRENT = 4,
+  /** The next tick to fire; the slot that fires now, and the block to go on with. */
+  NEXT = 5,
+  SLOT = 6,
+  FIRING = 7,
+  /** Where sweeping goes on: a slot, and the block of it behind which; 0: at its start. */
+  SWEEP_SLOT = 8,
+  SWEPT = 9,
+  WORDS = 10,
 }
 
 /** Ring sizes, in ticks. */
 const MIN_SLOTS = 64;
 const MAX_SLOTS = 65536;
+/** Entries there is room for, per connection. Sweeping begins where half of it is used. */
+const ROOM = 4;
+/** Blocks looked at, and empty slots passed over, for each block that is taken while sweeping. */
+const SWEEP_BLOCKS = 4;
+const SWEEP_SLOTS = 64;
 
 export function createTimerWheel(
   rec: Int32Array,
@@ -48,104 +80,119 @@ export function createTimerWheel(
   const wanted = Math.ceil(options.horizon * perSecond) + 2;
   const slots = Math.min(MAX_SLOTS, 2 ** Math.ceil(Math.log2(Math.max(MIN_SLOTS, wanted))));
   const mask = slots - 1;
+  /** Of each slot the first block, and the word behind its last entry; 0 when there is none. */
   const head = new Int32Array(slots);
-  const fill = new Int32Array(slots);
+  const tail = new Int32Array(slots);
   const sink = new Int32Array(1);
-  let blocks = new Int32Array((slots + Math.ceil((options.maxConnections * 2) / Block.ENTRIES) + 2) * Block.WORDS);
-  /** First never used block, and chain of returned ones; block 0 means none. */
-  let fresh = Block.WORDS as number;
-  let freed = 0;
-  /** The next tick to fire. */
-  let current = 0;
-  let started = false;
+  const state = new Int32Array(State.WORDS);
+  const most = Math.ceil((options.maxConnections * ROOM) / Block.ENTRIES);
+  let blocks = new Int32Array((slots + most + 2) * Block.WORDS);
+  state[State.FRESH] = Block.WORDS;
 
   /** Int32 of a tick: ToInt32 is modulo 2^32, so this works for times beyond 2^31 ticks. */
   function tickOf(time: number): number {
     return Math.floor(time * perSecond) | 0;
   }
 
-  function newBlock(): number {
-    if (freed !== 0) {
-      const block = freed;
-      freed = blocks[block];
-      return block;
-    }
-    if (fresh < blocks.length) {
-      const block = fresh;
-      fresh += Block.WORDS;
-      return block;
-    }
-    return 0;
-  }
-
-  function release(block: number): void {
-    blocks[block] = freed;
-    freed = block;
-  }
-
   function valid(c: number, slot: number): boolean {
     return (recMeta[c] & ConnMeta.USED) !== 0 && (recTick[c] & mask) === slot;
   }
 
-  /** Drops all stale entries; if that frees little, makes the array larger. */
-  function compact(): void {
-    let kept = 0;
-    for (let slot = 0; slot < slots; slot++) {
-      let block = head[slot];
-      let count = fill[slot];
-      head[slot] = 0;
-      fill[slot] = 0;
-      while (block !== 0) {
-        const next = blocks[block];
-        const entries = blocks.slice(block + 1, block + 1 + count);
-        release(block);
-        for (let i = 0; i < entries.length; i++) {
-          if (valid(entries[i], slot)) {
-            add(slot, entries[i]);
-            kept++;
-          }
-        }
-        block = next;
-        count = Block.ENTRIES;
-      }
+  function newBlock(): number {
+    if (state[State.USED] > slots + (most >> 1)) sweep();
+    state[State.USED]++;
+    const freed = state[State.FREED];
+    if (freed !== 0) {
+      state[State.FREED] = blocks[freed];
+      for (let i = 0; i < Block.WORDS; i++) blocks[freed + i] = 0;
+      return freed;
     }
-    if (kept > (blocks.length / Block.WORDS - slots) * Block.ENTRIES * 0.75) {
+    const fresh = state[State.FRESH];
+    if (fresh === blocks.length) {
       const larger = new Int32Array(blocks.length * 2);
       larger.set(blocks);
       blocks = larger;
     }
+    state[State.FRESH] = fresh + Block.WORDS;
+    return fresh;
+  }
+
+  function release(block: number): void {
+    blocks[block] = state[State.FREED];
+    state[State.FREED] = block;
+    state[State.USED]--;
   }
 
   function add(slot: number, c: number): void {
-    let count = fill[slot];
-    if (head[slot] === 0 || count === Block.ENTRIES) {
-      let block = newBlock();
-      if (block === 0) {
-        compact();
-        count = fill[slot];
-        // Compaction may have left room in this slot's own block.
-        if (head[slot] !== 0 && count < Block.ENTRIES) {
-          blocks[head[slot] + 1 + count] = c;
-          fill[slot] = count + 1;
-          return;
-        }
-        block = newBlock();
-      }
-      blocks[block] = head[slot];
-      head[slot] = block;
-      count = 0;
+    let at = tail[slot];
+    if ((at & (Block.WORDS - 1)) === 0) {
+      const block = newBlock();
+      if (at === 0) head[slot] = block;
+      else blocks[at - Block.WORDS] = block;
+      at = block + 1;
     }
-    blocks[head[slot] + 1 + count] = c;
-    fill[slot] = count + 1;
+    blocks[at] = c;
+    tail[slot] = at + 1;
+  }
+
+  /** The block that the slot's last entry is in. */
+  function lastBlock(slot: number): number {
+    return (tail[slot] - 1) & -Block.WORDS;
+  }
+
+  /** Moves the valid entries of `block` to its front, and returns how many there are. */
+  function tidy(block: number, slot: number): number {
+    let kept = 0;
+    for (let i = 1; i <= Block.ENTRIES; i++) {
+      const c = blocks[block + i];
+      if (c === 0 || !valid(c, slot)) continue;
+      blocks[block + ++kept] = c;
+    }
+    for (let i = kept + 1; i <= Block.ENTRIES; i++) blocks[block + i] = 0;
+    return kept;
+  }
+
+  /** Drops stale entries of some more blocks. What is left of a block moves into the one before it, where it fits. */
+  function sweep(): void {
+    for (let looked = 0, passed = 0; looked < SWEEP_BLOCKS && passed < SWEEP_SLOTS; ) {
+      const slot = state[State.SWEEP_SLOT];
+      const last = lastBlock(slot);
+      let before = state[State.SWEPT];
+      // The slot's last block is being filled.
+      const block = tail[slot] === 0 ? last : before === 0 ? head[slot] : blocks[before];
+      if (block === last) {
+        state[State.SWEEP_SLOT] = (slot + 1) & mask;
+        state[State.SWEPT] = 0;
+        passed++;
+        continue;
+      }
+      looked++;
+      const kept = tidy(block, slot);
+      let room = 0;
+      if (before !== 0) while (room < Block.ENTRIES && blocks[before + Block.ENTRIES - room] === 0) room++;
+      if (kept > 0 && (before === 0 || kept > room)) {
+        before = block;
+      } else if (before === 0) {
+        head[slot] = blocks[block];
+        release(block);
+      } else {
+        for (let i = 1; i <= kept; i++) blocks[before + Block.ENTRIES - room + i] = blocks[block + i];
+        blocks[before] = blocks[block];
+        release(block);
+      }
+      state[State.SWEPT] = before;
+    }
   }
 
   function schedule(c: number, ticks: number): void {
     const last = tickOf(recLast[c >> 1]);
     let tick = (last + ticks) | 0;
-    if (!started) {
-      started = true;
-      current = last;
+    if (state[State.STARTED] === 0) {
+      state[State.STARTED] = 1;
+      state[State.CURRENT] = last;
+      state[State.NEXT] = last;
     }
+    const current = state[State.CURRENT];
     const ahead = (tick - current) | 0;
     if (ahead < 0) tick = current;
     else if (ahead >= mask) tick = (current + mask - 1) | 0;
@@ -158,46 +205,67 @@ export function createTimerWheel(
     add(tick & mask, c);
   }
 
-  function fire(slot: number): void {
-    let block = head[slot];
-    let count = fill[slot];
-    head[slot] = 0;
-    fill[slot] = 0;
-    while (block !== 0) {
-      let kept = 0;
-      for (let i = 1; i <= count; i++) kept ^= recTick[blocks[block + i]];
-      if (ahead !== undefined) for (let i = 1; i <= count; i++) kept ^= ahead(blocks[block + i]);
-      sink[0] = kept;
-      for (let i = 1; i <= count; i++) {
-        const c = blocks[block + i];
-        if (valid(c, slot)) {
-          recTick[c] = 0;
-          due(c);
-        }
+  /** Looks at the entries of one block, which is in no chain any more. */
+  function fireBlock(block: number, slot: number): void {
+    let kept = 0;
+    for (let i = 1; i <= Block.ENTRIES; i++) kept ^= recTick[blocks[block + i]];
+    if (ahead !== undefined) for (let i = 1; i <= Block.ENTRIES; i++) kept ^= ahead(blocks[block + i]);
+    sink[0] = kept;
+    for (let i = 1; i <= Block.ENTRIES; i++) {
+      const c = blocks[block + i];
+      if (c !== 0 && valid(c, slot)) {
+        recTick[c] = 0;
+        due(c);
       }
-      const next = blocks[block];
-      release(block);
-      block = next;
-      count = Block.ENTRIES;
     }
+    release(block);
   }
 
   return {
     schedule,
     advance(now) {
-      if (!started) return;
+      if (state[State.STARTED] === 0) return;
       const target = tickOf(now);
-      const ahead = (target - current) | 0;
-      if (ahead <= 0) {
+      const ahead = (target - state[State.CURRENT]) | 0;
+      if (ahead < -slots) {
         // Far back in time (captures strung together): from here on. What was due later is looked at early, no more.
-        if (ahead < -slots) current = target;
-        return;
+        state[State.CURRENT] = target;
+        state[State.NEXT] = target;
+      } else if (ahead > 0) {
+        // Set before firing, so that what `due` puts back goes ahead of it.
+        state[State.CURRENT] = target;
+        if (((target - state[State.NEXT]) | 0) > slots) state[State.NEXT] = (target - slots) | 0;
       }
-      const first = ahead > slots ? (target - slots) | 0 : current;
-      const steps = Math.min(ahead, slots);
-      // Set before firing, so that what `due` puts back goes ahead of it.
-      current = target;
-      for (let i = 0; i < steps; i++) fire((first + i) & mask);
+    },
+    fire(most) {
+      let left = most;
+      for (;;) {
+        let block = state[State.FIRING];
+        if (block === 0) {
+          const tick = state[State.NEXT];
+          if (tick === state[State.CURRENT]) return false;
+          if (left <= 0) return true;
+          const slot = tick & mask;
+          state[State.NEXT] = (tick + 1) | 0;
+          state[State.SLOT] = slot;
+          block = head[slot];
+          head[slot] = 0;
+          tail[slot] = 0;
+          if (state[State.SWEEP_SLOT] === slot) state[State.SWEPT] = 0;
+        }
+        while (block !== 0) {
+          state[State.FIRING] = block;
+          if (left <= 0) return true;
+          state[State.FIRING] = blocks[block];
+          fireBlock(block, state[State.SLOT]);
+          block = state[State.FIRING];
+          left -= Block.ENTRIES;
+        }
+        left--;
+      }
+    },
+    over(c, ticks) {
+      return ((tickOf(recLast[c >> 1]) + ticks - state[State.CURRENT]) | 0) < 0;
     },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The order of a run's lines, alike for every number of cores: by the time of delivery; then by the packet that brought
- * the line about, with what timers did before that packet in front; lines that one packet or one connection's end
- * brought about stay together as they came; ends of several connections at the same microsecond are ordered by their
+ * the line about; lines that one packet or one connection's end brought about stay together as they came. Behind those of
+ * packets at the same microsecond stand the connections whose time was over, whoever noticed it when, ordered by their
  * text. Behind all that, the connections that the end of the run ended, by the time of their last packet.
  *
  * Timers notice an end somewhat later than its time, so lines wait until nothing earlier can come: {@link LineOrder.release}.
@@ -10,11 +10,14 @@
 import { Clock } from '../clock.ts';
 import { Pkt } from '../packet/layout.ts';
 
-/** Where lines belong. Compared word by word, and then, if `TIMERS`, by text. */
+/** Behind every frame. */
+const TIMERS_KEY = Number.MAX_SAFE_INTEGER;
+
+/** Where lines belong. Compared word by word, and then, if `timers`, by text. */
 export interface Place {
   /** Seconds since 1970; infinite for what the end of the run ended. */
   readonly time: number;
-  /** Twice the number of the frame, one more for what the frame itself brought about; at the end of the run seconds. */
+  /** The number of the frame; {@link TIMERS_KEY} for what timers brought about; at the end of the run seconds. */
   readonly key: number;
 }
 
@@ -37,7 +40,9 @@ export interface LineOrder {
   readonly add: (line: string) => void;
   /** Row 0 of the burst at hand is frame number `first`. */
   burst(first: number): void;
-  /** Hands on all lines up to `time`: from the packet at hand on, what is delivered counts as later. */
+  /** From the packet at hand on, what packets bring about counts as no earlier than `time`. Timers may lag behind. */
+  reach(time: number): void;
+  /** All timers have come as far as `time`, too: hands on all lines before it. */
   release(time: number): void;
   /** Connections that time out have ended, and now the end of the run ends the others, in order of time. */
   drain(): void;
@@ -58,17 +63,23 @@ export function compareEntries(a: Entry, b: Entry): number {
   return a.text < b.text ? -1 : 1;
 }
 
+function isBefore(place: Place, time: number, key: number): boolean {
+  return place.time < time || (place.time === time && place.key < key);
+}
+
 /** Puts the lines of the core with that `clock` in order, for `sink`. */
 export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
   let waiting: OpenEntry[] = [];
   let last: OpenEntry | undefined;
   let sorted = true;
+  let reached = 0;
   let released = 0;
   let draining = false;
   let first = 0;
 
-  function keyOf(timers: boolean): number {
-    return (first + (clock[Clock.ROW] >> Pkt.SHIFT)) * 2 + (timers ? 0 : 1);
+  /** The number of the frame at hand. */
+  function frame(): number {
+    return first + (clock[Clock.ROW] >> Pkt.SHIFT);
   }
 
   /** Hands on the first `n` that wait. */
@@ -88,8 +99,9 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
   function add(line: string): void {
     const group = clock[Clock.GROUP];
     const ts = (clock[Clock.SEC] >>> 0) + clock[Clock.NSEC] * 1e-9;
-    const time = draining ? Number.POSITIVE_INFINITY : Math.max(ts, released);
-    const key = draining ? ts : keyOf(group !== 0);
+    const byTimers = group !== 0;
+    const time = draining ? Number.POSITIVE_INFINITY : Math.max(ts, byTimers ? released : reached);
+    const key = draining ? ts : byTimers ? TIMERS_KEY : frame();
     if (last !== undefined && last.time === time && last.key === key && last.group === group) {
       last.text += line;
       return;
@@ -99,7 +111,7 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
       handOn(waiting.length);
       sink.passed(time, key);
     }
-    const entry: OpenEntry = { time, key, timers: group !== 0, group, text: line };
+    const entry: OpenEntry = { time, key, timers: byTimers, group, text: line };
     const before = waiting.at(-1);
     if (before !== undefined && compareEntries(before, entry) > 0) sorted = false;
     waiting.push(entry);
@@ -111,15 +123,20 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
     burst(frame) {
       first = frame;
     },
+    reach(time) {
+      if (time > reached) reached = time;
+    },
     release(time) {
       if (time > released) released = time;
+      if (released > reached) reached = released;
+      const key = frame();
       if (waiting.length > 0) {
         sort();
         let n = 0;
-        while (n < waiting.length && waiting[n].time <= released) n++;
+        while (n < waiting.length && isBefore(waiting[n], released, key)) n++;
         if (n > 0) handOn(n);
       }
-      sink.passed(released, keyOf(true));
+      sink.passed(released, key);
     },
     drain() {
       sort();

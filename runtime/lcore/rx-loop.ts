@@ -2,8 +2,9 @@
  * The story of one core, top to bottom: poll a burst, decode it, filter it, track its connections, look after the timers;
  * at the end of the input, or when told to stop, end every connection.
  *
- * Timers run whenever packet time enters a new tick, before the packet that does so: what is delivered, and in which
- * order, depends neither on where bursts end nor on how many cores share the packets.
+ * Timers run whenever packet time enters a new tick, before the packet that does so; where many go off at once they run in
+ * pieces, between the packets that come next, so that no burst takes long. What is delivered, and in which order, depends
+ * neither on where bursts end nor on how many cores share the packets.
  */
 import { Clock } from '../clock.ts';
 import { type ConnTrackConfig, conntrackConfig } from '../conntrack/config.ts';
@@ -52,6 +53,13 @@ const enum Time {
   NEXT = 1,
   /** The latest packet. */
   LATEST = 2,
+  /** When timers were last told the time. */
+  TOLD = 3,
+  /** Lines up to here can be handed on as soon as all timers have run. */
+  RELEASE = 4,
+  /** 1 while timers have records left. */
+  DUE = 5,
+  WORDS = 6,
 }
 
 /** Ticks that an end may be noticed after its time: the rounding of its last packet's time and of the timeout. */
@@ -60,6 +68,9 @@ const LATE_TICKS = 2;
 const BACK_TICKS = 10;
 /** Frames within one tick after which lines do not wait for the next. */
 const MANY_FRAMES = 1 << 18;
+/** Timers run for so many records at a time, and go on after so many frames: four times what those frames can open. */
+const PIECE_RECORDS = 256;
+const PIECE_FRAMES = 64;
 
 /**
  * Runs a core until its input ends or it is told to stop; its connections have all ended then. If the source fails
@@ -80,7 +91,9 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
   });
   const tracker = createConnTracker(core, sub, options.parsers, options.config);
   const filter = createBurstFilter(core, sub, tracker.rows, counters);
-  const times = Float64Array.of(Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, 0);
+  const times = new Float64Array(Time.WORDS);
+  times[Time.EARLIEST] = Number.NEGATIVE_INFINITY;
+  times[Time.NEXT] = Number.NEGATIVE_INFINITY;
   let frames = 0;
   let framesAtTick = 0;
 
@@ -99,28 +112,45 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     times[Time.NEXT] = Math.max((number + 1) * timeout_resolution, now + timeout_resolution * 1e-3);
     times[Time.EARLIEST] = times[Time.NEXT] - BACK_TICKS * timeout_resolution;
     framesAtTick = frames + row;
-    clock[Clock.ROW] = row << Pkt.SHIFT;
-    tracker.checkInactive(now);
-    order?.release((number - LATE_TICKS) * timeout_resolution);
+    times[Time.TOLD] = now;
+    times[Time.RELEASE] = (number - LATE_TICKS) * timeout_resolution;
+    order?.reach(times[Time.RELEASE]);
+    timers(row);
   }
 
-  /** A burst of `n` rows, cut where ticks begin. */
+  /** Timers run, or go on, before row `row`. */
+  function timers(row: number): void {
+    clock[Clock.ROW] = row << Pkt.SHIFT;
+    const done = tracker.checkInactive(times[Time.TOLD], PIECE_RECORDS);
+    times[Time.DUE] = done ? 0 : 1;
+    if (done) order?.release(times[Time.RELEASE]);
+  }
+
+  /** Behind row `from`: where timers that have records left go on, or the burst's end `n`. */
+  function pieceEnd(from: number, n: number): number {
+    if (times[Time.DUE] === 0) return n;
+    return Math.min(n, from + PIECE_FRAMES - ((frames + from) % PIECE_FRAMES));
+  }
+
+  /** A burst of `n` rows, cut where ticks begin and where timers go on. */
   function burst(n: number): void {
     decode(n);
     order?.burst(frames);
     for (let from = 0; from < n; ) {
-      const to = tickAt(from, n);
+      const end = pieceEnd(from, n);
+      const to = tickAt(from, end);
       if (to > from) {
         const wanted = filter(to, from);
         if (wanted > 0) tracker.process(wanted);
       }
-      if (to < n) tick(pktF[((to << Pkt.SHIFT) + Pkt.TS) >> 1], to);
+      if (to < end) tick(pktF[((to << Pkt.SHIFT) + Pkt.TS) >> 1], to);
+      else if (times[Time.DUE] !== 0 && (frames + to) % PIECE_FRAMES === 0) timers(to);
       from = to;
     }
     frames += n;
     times[Time.LATEST] = pktF[(((n - 1) << Pkt.SHIFT) + Pkt.TS) >> 1];
     if (latest !== undefined && share?.handOff === true) latest[0] = times[Time.LATEST];
-    if (frames - framesAtTick > MANY_FRAMES) {
+    if (frames - framesAtTick > MANY_FRAMES && times[Time.DUE] === 0) {
       framesAtTick = frames;
       order?.release(times[Time.NEXT]);
     }
@@ -129,9 +159,11 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
   /** Nothing came: connections of a silent port end, too. */
   function idle(): void {
     times[Time.LATEST] = Date.now() / 1000;
-    if (times[Time.LATEST] < times[Time.NEXT]) return;
+    const next = times[Time.LATEST] >= times[Time.NEXT];
+    if (!next && times[Time.DUE] === 0) return;
     order?.burst(frames);
-    tick(times[Time.LATEST], 0);
+    if (next) tick(times[Time.LATEST], 0);
+    else timers(0);
   }
 
   /** Some bursts; false at the end of the input. */

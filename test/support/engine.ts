@@ -62,6 +62,8 @@ export interface EngineOptions {
   readonly actions?: number;
   readonly parsers?: readonly ParserFactory[];
   readonly seed?: number;
+  /** Records that timers look at behind each burst; all that are due by default. */
+  readonly piece?: number;
   /** Replace what the recorder returns. */
   readonly sub?: (core: Core, recorder: Subscription) => Partial<Subscription>;
 }
@@ -209,7 +211,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
         used = at;
         decode(some.length);
         tracker.process(filter(some.length));
-        tracker.checkInactive(now);
+        tracker.checkInactive(now, options.piece);
       }
     },
     drain(at) {

@@ -217,6 +217,23 @@ test('a hole is skipped when its time is up, at its deadline, and told with the 
   assert.is(text(run([...pieces, { seq: 3, data: 'defghij', at: 40 }])), 'abcklm');
 });
 
+test('a connection that times out before its hole does takes the hole with it, whatever timers notice first', () => {
+  const pieces = [
+    { seq: 0, data: 'abc' },
+    { seq: 10, data: 'klm', at: 1 },
+  ];
+  for (const wholly of [0, 31.05]) {
+    const engine = run(pieces, { config: { tcp_inactivity_timeout: 20 } });
+    if (wholly > 0) engine.tracker.checkInactive(T0 + wholly);
+    for (const later of [22, 31.05]) engine.tracker.checkInactive(T0 + later, 0);
+    engine.tracker.checkInactive(T0 + 32);
+    assert.equal(gaps(engine), [0, 7]);
+    assert.is(engine.of('stream')[1]?.at, T0 + 21);
+    assert.is(engine.of('end')[0]?.at, T0 + 21);
+    assert.is(engine.counters().reassembly_timeouts, 0);
+  }
+});
+
 test('too many segments: the oldest hole is given up', () => {
   const far = Array.from({ length: 6 }, (_, i) => ({ seq: 10 + i * 10, data: String(i) }));
   const engine = run([{ seq: 0, data: 'ab' }, ...far], { config: { max_out_of_order: 5 } });

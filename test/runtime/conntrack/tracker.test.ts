@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 /** Connections from their first packet to their end: opening, TCP states, timeouts, reuse, a full table. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -270,6 +271,59 @@ test('timeouts: exact deadlines, whether timers or a late packet notice', () => 
   const data = run(talk().open().wait(400).there(ACK, 101, 501, 'x').frames, coarse);
   assert.equal(ends(data), ['inactivity_timeout']);
   assert.is(data.of('open').length, 1, 'the late packet does not open one');
+});
+
+test('timers that run in pieces end the same connections at the same times', () => {
+  const packet = fc.record({
+    port: fc.integer({ min: 1, max: 3 }),
+    kind: fc.constantFrom('udp', 'udp', SYN, ACK, FIN | ACK, RST, SYN | ACK),
+    back: fc.boolean(),
+    seq: fc.integer({ min: 0, max: 3 }),
+    pass: fc.constantFrom(0, 0.003, 0.05, 0.11, 0.3, 1, -0.04, -0.09, -0.2, -2),
+  });
+  const config = {
+    udp_inactivity_timeout: 0.4,
+    tcp_inactivity_timeout: 0.5,
+    tcp_establish_timeout: 0.3,
+    tcp_closed_timeout: 0.2,
+    tcp_reassembly_timeout: 0.6,
+    init_data: true,
+  };
+  fc.assert(
+    fc.property(fc.array(packet, { maxLength: 150 }), fc.constantFrom(0, 1, 20), (packets, piece) => {
+      let ts = T0;
+      const frames = packets.map(({ port, kind, back, seq, pass }): Frame => {
+        ts += pass;
+        const ends = { sport: 1000 + port, dport: 53, payload: 'x' };
+        const o = kind === 'udp' ? ends : { ...ends, flags: kind, seq: seq * 2, ack: 1 };
+        const turned = back ? make.back(o) : o;
+        return { ts, bytes: kind === 'udp' ? make.udp(turned) : make.tcp(turned) };
+      });
+      const [whole, pieces] = [undefined, piece].map((most) => {
+        const engine = createEngine({ config, ...(most === undefined ? {} : { piece: most }) });
+        engine.run(frames, 1);
+        engine.drain();
+        return { told: engine.told.map((t) => JSON.stringify(t)).sort(), counters: engine.counters() };
+      });
+      assert.equal(pieces, whole);
+    }),
+    { seed: 5, numRuns: 300 },
+  );
+});
+
+test('records that are due make room in a full table before anybody is turned away', () => {
+  const frames = Array.from(
+    { length: 200 },
+    (_, i): Frame => ({ ts: T0, bytes: make.tcp({ flags: SYN, sport: 1 + i }) }),
+  );
+  const engine = createEngine({ config: { max_connections: 200 }, maxConnections: 200, piece: 1 });
+  engine.run(frames);
+  engine.run([{ ts: T0 + 9, bytes: make.ethernet(0x88b5, new Uint8Array(50)) }], 1);
+  const late = frames.map((_, i) => ({ ts: T0 + 9, bytes: make.tcp({ flags: SYN, sport: 1000 + i }) }));
+  engine.run(late, 1);
+  assert.is(engine.counters().conns_refused, 0);
+  assert.is(engine.counters().ended_establish_timeout, 200);
+  assert.ok(engine.of('end').every(({ at }) => at === T0 + 5));
 });
 
 test('a packet keeps a connection alive, a second one lifts the establish timeout', () => {

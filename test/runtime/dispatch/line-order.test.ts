@@ -39,16 +39,16 @@ test('lines wait until nothing earlier can come', () => {
   assert.equal(texts, ['timeout', 'packet']);
 });
 
-test('at one time: by packet, timers first; what one packet brought about stays together', () => {
+test('at one time: by packet, then timers by text; what one packet brought about stays together', () => {
   const { order, texts, at } = setup();
-  at(1, 7, 2, 'b');
+  at(1, 5, 2, 'b');
   at(1, 7, 3, 'a');
   at(1, 7, 3, 'a2');
   at(1, 7, 0, 'x');
   at(1, 7, 0, 'w');
   at(1, 6, 0, 'earlier packet');
   order.end();
-  assert.equal(texts, ['earlier packet', 'aa2', 'b', 'xw']);
+  assert.equal(texts, ['earlier packet', 'xw', 'aa2', 'b']);
 });
 
 test('what is later than what was released comes at once, behind it', () => {
@@ -59,10 +59,25 @@ test('what is later than what was released comes at once, behind it', () => {
   at(20, 1, 0, 'b');
   at(61, 2, 0, 'd');
   at(30, 3, 0, 'c');
+  at(61, 4, 0, 'e');
   order.release(60);
   assert.equal(texts, ['a', 'b', 'c']);
   order.end();
-  assert.equal(texts, ['a', 'b', 'c', 'd']);
+  assert.equal(texts, ['a', 'b', 'c', 'd', 'e']);
+});
+
+test('timers may lag behind packets: lines wait for them', () => {
+  const { order, texts, at } = setup();
+  at(58, 0, 0, 'packet');
+  order.reach(60);
+  at(57, 1, 3, 'timeout');
+  at(50, 2, 0, 'packet from before');
+  order.release(55);
+  assert.equal(texts, []);
+  at(56, 2, 4, 'earlier timeout');
+  at(61, 3, 0, 'later packet');
+  order.release(60);
+  assert.equal(texts, ['earlier timeout', 'timeout', 'packet', 'packet from before']);
 });
 
 test('the end of the run stands last, by time', () => {
