@@ -9,9 +9,10 @@ import { ExitCode, IrisError } from '../../runtime/errors.ts';
 import {
   FIRST_HIT,
   Figure,
+  figureOf,
   INSTRUMENT_CHANNEL,
   INSTRUMENT_STAGES,
-  PROTOCOL_FIGURES,
+  protocolFigure,
 } from '../../runtime/subscription/instruments.ts';
 import type { RunFigures } from '../plan/outline.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
@@ -71,16 +72,17 @@ export function addUp(counts: readonly Float64Array[], plan: ProgramPlan): RunFi
   const at = (word: number): number => counts.reduce((sum, one) => sum + (one[word] ?? 0), 0);
   const numbers = numberProbes(plan);
   const bytes = at(0);
-  const [packets, connections] = [0, 1].map((stage) => at(1 + stage * Figure.WORDS + Figure.ASKED)) as [number, number];
+  const [packets, connections] = [0, 1].map((stage) => at(figureOf(stage, Figure.ASKED))) as [number, number];
   return {
     hitsOf: (arm) => at(FIRST_HIT + (numbers.get(arm) ?? 0)),
-    found: (protocol) => at(FIRST_HIT - PROTOCOL_FIGURES + protocol),
+    found: (protocol) => at(protocolFigure(protocol)),
     stage(name) {
       const stage = (INSTRUMENT_STAGES as readonly string[]).indexOf(name);
-      const base = 1 + stage * Figure.WORDS;
+      const base = figureOf(stage, Figure.ASKED);
       const asked = at(base + Figure.ASKED);
       if (stage < 0 || asked === 0) return 'never asked';
-      const saved = `${share(at(base + Figure.PACKETS), packets, 'packets')} and ${share(at(base + Figure.BYTES), bytes, 'bytes')}`;
+      const kept = at(base + (stage === 0 ? Figure.LET_GO : Figure.PACKETS));
+      const saved = `${share(kept, packets, 'packets')} and ${share(at(base + Figure.BYTES), bytes, 'bytes')}`;
       if (stage === 0) return `asked ${number(asked)} times; keeps out ${saved}`;
       const gone = share(at(base + Figure.LET_GO), connections, 'connections');
       return `asked ${number(asked)} times; lets go of ${gone}, and with them ${saved}`;

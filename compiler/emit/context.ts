@@ -1,24 +1,21 @@
 /** What all parts of the emitter share while one module is written. */
-import { FIRST_HIT } from '../../runtime/subscription/instruments.ts';
 import type { Level } from '../analysis/info.ts';
 import type { TypedSubscription } from '../language/typed.ts';
 import { patternText } from '../plan/atom.ts';
 import type { Family } from '../plan/families.ts';
 import { ownerOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
-import { numberProbes } from '../plan/probes.ts';
 import type { Thread } from '../plan/threads.ts';
+import { type Counting, countingOf } from './counting.ts';
 import { findInstances, type Instances } from './instances.ts';
 import { type ColumnCompiler, type Layout, layOut } from './layout.ts';
 import { LiveBits } from './live-bits.ts';
 import { Scope } from './scope.ts';
 import { camelCase, commentText, constantCase, pascalCase } from './text.ts';
-import type { Probe } from './trees.ts';
-import { lines } from './view.ts';
 
 /** Names that the templates and the functions of this folder use themselves. */
 const RESERVED =
-  'Actions Core EndReason Handlers Plan Session Subscription actionsOf address addr6 c clear core create error handlers hit hits instruments live meta now onL4EndHshk onL4FirstPacket onL4Stream onL4Terminated onL7EndHdrs onL7OnDisc onPacket open p packetFilter plan ports proto reason session tracked update value view known made matched own RECORD_WORDS'.split(
+  'Actions Core EndReason Handlers Plan Session Subscription actionsOf address addr6 answered c clear core create error foundProtocol handlers hit hits live meta now onL4EndHshk onL4FirstPacket onL4Stream onL4Terminated onL7EndHdrs onL7OnDisc onLate onPacket open p packetFilter plan ports proto reason session tracked update value view known made matched own RECORD_WORDS'.split(
     ' ',
   );
 
@@ -51,7 +48,7 @@ export interface Context {
   /** Classes of users of which connections have instances. */
   readonly instances: ReadonlyMap<string, Instances>;
   /** Only in modules that explain themselves. */
-  readonly probe: Probe | undefined;
+  readonly counting: Counting | undefined;
   /** A name of the module, taken at the first call and the same at later ones with that key. */
   claimed(wanted: string, key?: string): string;
 }
@@ -92,7 +89,7 @@ export function makeContext(plan: ProgramPlan, compileColumns: ColumnCompiler, i
     layout: layOut(plan, extraWords, scope, compileColumns),
     kept: new Map(kept),
     claimed,
-    probe: instrument ? probesOf(plan) : undefined,
+    counting: instrument ? countingOf(plan, scope) : undefined,
   };
   return { ...draft, instances: findInstances(draft) };
 }
@@ -102,11 +99,6 @@ export function callbackLocal(source: TypedSubscription, claimed: Context['claim
   const owner = ownerOf(source);
   const wanted = source.part === undefined ? camelCase('call', owner) : `${pascalCase(owner)}Here`;
   return claimed(wanted, `callback ${owner}`);
-}
-
-function probesOf(plan: ProgramPlan): Probe {
-  const numbers = numberProbes(plan);
-  return (arm) => lines(`hits[${FIRST_HIT + (numbers.get(arm) ?? 0)}]++`);
 }
 
 function deliverNames(levels: readonly Level[], suffix: string, scope: Scope): ReadonlyMap<Level, string> {

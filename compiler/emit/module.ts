@@ -2,7 +2,6 @@
 import { ABI_VERSION } from '../../runtime/packet/layout.ts';
 import { ownersOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
-import { numberProbes } from '../plan/probes.ts';
 import { type Context, makeContext } from './context.ts';
 import { callbackLines, deliverFunctions, handlerLines, handlerViews } from './deliver.ts';
 import { familyLines } from './families.ts';
@@ -75,8 +74,7 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
   add('onPacket', onPacket(context));
   if (functions.some((f) => f.head.includes(': Session')) || JSON.stringify(scope.helpers(true)).includes(': Session)'))
     scope.type(RUNTIME, 'Session');
-  const returned = `{ ${result.join(', ')} }`;
-  if (context.probe !== undefined) scope.value(RUNTIME, 'createInstruments');
+  result.push(...(context.counting?.members ?? []));
   const handlers = [...handlerLines(context), ...familyLines(context)];
   const more = layout.liveWords.slice(1).map(({ local, name }) => `const ${local} = core.column(${name})`);
   const kept = [
@@ -114,17 +112,12 @@ function moduleView(context: Context): Omit<ModuleView, 'header' | 'plan'> {
     ].filter((group) => group.lines.length > 0),
     helpers: scope.helpers(false),
     parameters: `core: Core, ${handlers.length === 0 ? '_' : ''}handlers: Handlers = {}`,
-    setUp: [...scope.coreLines(), ...instrumentLines(context)],
+    setUp: [...scope.coreLines(), ...(context.counting?.setUp ?? [])],
     instances: [...kept, ...handlers],
     made: scope.helpers(true),
     functions,
-    result: context.probe === undefined ? returned : `instruments.watch(${returned})`,
+    result: `{ ${result.join(', ')} }`,
   };
-}
-
-function instrumentLines({ plan, probe }: Context): readonly string[] {
-  if (probe === undefined) return [];
-  return [`const instruments = createInstruments(core, ${numberProbes(plan).size})`, 'const { hits } = instruments'];
 }
 
 function importLines(names: readonly string[], module: string): readonly string[] {

@@ -1,4 +1,5 @@
 /** What the decision functions have in common: live bits in, live bits and actions out. */
+import type { InstrumentStage } from '../../runtime/subscription/instruments.ts';
 import type { Pattern } from '../plan/atom.ts';
 import type { Context } from './context.ts';
 import type { FunctionView, NodeView } from './view.ts';
@@ -16,13 +17,16 @@ export function storeLive(context: Context): readonly string[] {
   return context.layout.liveWords.map(({ local }, i) => `${local}[c] = ${context.live.local('live', i)}`);
 }
 
-/** What is in force for the live bits at hand. */
-export const callActionsOf = (context: Context): string => `actionsOf(${context.live.locals('live').join(', ')})`;
+/** The last statement of a stage: what is in force for the live bits at hand. */
+export function returnActions(stage: InstrumentStage, { counting, live }: Context): string {
+  const actions = `actionsOf(${live.locals('live').join(', ')})`;
+  return `return ${counting === undefined ? actions : counting.answer(stage, actions)}`;
+}
 
-/** Stores the live bits and says what follows from them. `first`: nothing can have ended yet. */
-export function conclude(context: Context, first = false): readonly string[] {
-  const ended = first ? [] : release(context);
-  return [...settle(context), ...ended, ...storeLive(context), `return ${callActionsOf(context)}`];
+/** Stores the live bits and says what follows from them. At the first packet nothing can have ended yet. */
+export function conclude(stage: InstrumentStage, context: Context): readonly string[] {
+  const ended = stage === 'onL4FirstPacket' ? [] : release(context);
+  return [...settle(context), ...ended, ...storeLive(context), returnActions(stage, context)];
 }
 
 /** Expensive data that nobody alive asks for is let go of. */

@@ -10,30 +10,27 @@ import { deliverCall, deliverLines, patternLiteral, silence } from './deliver.ts
 import { firstPacketNodes } from './instances.ts';
 import { type Condition, Locals } from './tests.ts';
 import { commentText } from './text.ts';
-import { callActionsOf, conclude, loadLive, NOTHING, release, signed, storeLive } from './transition.ts';
+import { conclude, loadLive, NOTHING, release, returnActions, signed, storeLive } from './transition.ts';
 import { treeNodes } from './trees.ts';
 import { startObjects } from './updates.ts';
 import { type FunctionView, lines, type NodeView, when } from './view.ts';
 
 /** `packetFilter`: may the packet belong to a wanted connection, whichever way it goes? */
 export function packetFilter(context: Context): FunctionView {
-  const { plan, scope } = context;
+  const { plan, scope, counting } = context;
   const locals = new Locals('row', scope);
   const yes: NodeView[] = [lines('return true')];
-  const nodes = treeNodes(
-    plan.packetFilter,
-    { locals, world: plan.world, probe: context.probe, marks: () => yes },
-    NOTHING,
-  );
+  const nodes = treeNodes(plan.packetFilter, { locals, world: plan.world, counting, marks: () => yes }, NOTHING);
   const always = plan.packetFilter.marks.length > 0;
   const patterns = plan.filterPatterns.map(patternText);
   const text = patterns.length === 0 ? 'nothing' : always ? 'every TCP and UDP packet' : patterns.join(' or ');
   return {
     doc: [commentText(`Either way: ${text}`)],
     ...signed('packetFilter', ['p'], 'boolean', [
+      ...(counting === undefined ? [] : [lines(...counting.offered)]),
       ...declare(locals),
       ...nodes,
-      ...(always ? [] : [lines('return false')]),
+      ...(always ? [] : [lines(...(counting?.keptOut ?? []), 'return false')]),
     ]),
   };
 }
@@ -72,7 +69,7 @@ export function onL4FirstPacket(context: Context, updates: readonly NodeView[]):
   const user = (literal: Literal): Condition => {
     return userCondition(literal, literal.atom.when === 'packet' ? 'Packet' : 'L4FirstPacket', ['c', 'p'], context);
   };
-  const tree = treeNodes(plan.first, { locals, world: plan.world, probe: context.probe, marks, user }, NOTHING);
+  const tree = treeNodes(plan.first, { locals, world: plan.world, counting: context.counting, marks, user }, NOTHING);
   const flags = [...now].sort(([a], [b]) => a.index - b.index);
   const deliveries = flags.flatMap(([subscriber, { name, told }]) => {
     const call = deliverCall(subscriber, 'L4FirstPacket', context, { text: name });
@@ -93,7 +90,7 @@ export function onL4FirstPacket(context: Context, updates: readonly NodeView[]):
       ...startObjects(context),
       ...firstPacketNodes(context, conditions),
       ...askNodes('L4FirstPacket', context),
-      lines(...deliveries, ...conclude(context, true)),
+      lines(...deliveries, ...conclude('onL4FirstPacket', context)),
     ]),
   };
 }
@@ -138,7 +135,7 @@ export function onPacket(context: Context): FunctionView | undefined {
   const user = (literal: Literal): Condition => userCondition(literal, 'Packet', ['p'], context);
   const tree = treeNodes(
     plan.packet,
-    { locals, world: { ...plan.world, connections: false }, probe: context.probe, marks, user },
+    { locals, world: { ...plan.world, connections: false }, counting: context.counting, marks, user },
     NOTHING,
   );
   const inOrder = [...flags].sort(([a], [b]) => a.index - b.index);
@@ -174,7 +171,7 @@ export function onL4EndHshk(context: Context, updates: readonly NodeView[]): Fun
       lines(...loadLive(context, 'let')),
       ...updates,
       ...asks,
-      lines(...deliveries, ...live.clear('live', threads), ...conclude(context)),
+      lines(...deliveries, ...live.clear('live', threads), ...conclude('onL4EndHshk', context)),
     ]),
   };
 }
@@ -194,11 +191,12 @@ export function streamFunction(
   const needsLive = JSON.stringify(updates).includes('live');
   if ((stream === undefined || isEmptyNode(stream.tree)) && asks.length === 0) {
     const keep = `return ${scope.column('recActions')}[c]`;
+    const asked = context.counting === undefined ? [] : [lines(context.counting.asked(name))];
     const load = needsLive ? [lines(...loadLive(context, 'const'))] : [];
-    return { doc: [doc], ...signed(name, ['c', 'p'], 'Actions', [...load, ...updates, lines(keep)]) };
+    return { doc: [doc], ...signed(name, ['c', 'p'], 'Actions', [...asked, ...load, ...updates, lines(keep)]) };
   }
   if (stream === undefined || isEmptyNode(stream.tree)) {
-    const nodes = [lines(...loadLive(context, 'let')), ...updates, ...asks, lines(...conclude(context))];
+    const nodes = [lines(...loadLive(context, 'let')), ...updates, ...asks, lines(...conclude(name, context))];
     return { doc: [doc], ...signed(name, ['c', 'p'], 'Actions', nodes) };
   }
   const locals = new Locals('row', scope);
@@ -208,7 +206,7 @@ export function streamFunction(
     {
       locals,
       world: plan.world,
-      probe: context.probe,
+      counting: context.counting,
       marks: (marks) => [lines(...live.set('hit', threadsOf(marks)))],
       guard: (marks) => live.any('live', threadsOf(marks)),
       user: (literal) => userCondition(literal, 'Packet', ['c', 'p'], context),
@@ -241,8 +239,8 @@ export function streamFunction(
       ...body,
       lines(
         ...(asks.length > 0
-          ? conclude(context)
-          : [...release(context), ...storeLive(context), `return ${callActionsOf(context)}`]),
+          ? conclude(name, context)
+          : [...release(context), ...storeLive(context), returnActions(name, context)]),
       ),
     ]),
   };

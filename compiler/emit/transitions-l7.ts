@@ -45,6 +45,7 @@ export function onL7OnDisc(context: Context, updates: readonly NodeView[]): Func
   }
   if (arms.length > 0 && none.length > 0) arms.push({ head: '} else {', nodes: [lines(...none)] });
   const decision: readonly NodeView[] = arms.length > 0 ? [{ template: 'branch', arms: tidy(arms) }] : [lines(...none)];
+  const found = context.counting === undefined ? [] : [context.counting.found];
   return {
     doc: ['The application protocol is known; 0: none of those asked for.'],
     ...signed('onL7OnDisc', ['c', 'proto'], 'Actions', [
@@ -52,7 +53,7 @@ export function onL7OnDisc(context: Context, updates: readonly NodeView[]): Func
       ...updates,
       ...asks,
       ...decision,
-      lines(...conclude(context)),
+      lines(...found, ...conclude('onL7OnDisc', context)),
     ]),
   };
 }
@@ -92,7 +93,7 @@ export function onL7EndHdrs(context: Context, updates: readonly NodeView[]): Fun
       ...updates,
       ...asks,
       ...decision,
-      lines(...conclude(context)),
+      lines(...conclude('onL7EndHdrs', context)),
     ]),
   };
 }
@@ -108,7 +109,7 @@ function sessionNodes(plan: Context['plan']['sessions'][number], context: Contex
     {
       locals,
       world: context.plan.world,
-      probe: context.probe,
+      counting: context.counting,
       marks: (marks) => [lines(...live.set('hit', threadsOf(marks)))],
       guard: (marks) => live.any('live', threadsOf(marks)),
       user: (literal) => userCondition(literal, 'L7EndHdrs', ['c', 'session'], context),

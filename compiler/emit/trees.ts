@@ -4,13 +4,11 @@ import { fieldKey, type Literal, negate, type Pattern, patternText } from '../pl
 import { exclude } from '../plan/pattern.ts';
 import { presenceOf, type World } from '../plan/presence.ts';
 import { type Arm, type Chain, isEmptyNode, marksBelow, type TreeNode } from '../plan/tree.ts';
+import type { Counting } from './counting.ts';
 import { type Condition, conditionOf, type Locals, rangeNumber } from './tests.ts';
 import { commentText } from './text.ts';
 import { textNumber } from './text-tables.ts';
-import { type ArmView, type CaseView, type NodeView, when } from './view.ts';
-
-/** The statement that counts an arm. */
-export type Probe = (arm: Arm) => NodeView;
+import { type ArmView, type CaseView, lines, type NodeView, when } from './view.ts';
 
 export interface TreeCode {
   readonly locals: Locals;
@@ -19,8 +17,8 @@ export interface TreeCode {
   readonly marks: (marks: readonly number[]) => readonly NodeView[];
   /** A condition to test before an arm below which these marks are; undefined when it is known to hold. */
   readonly guard?: (marks: readonly number[]) => string | undefined;
-  /** Counts that an arm was taken, in modules that explain themselves. */
-  readonly probe?: Probe | undefined;
+  /** Counts the arms taken, in modules that explain their run. */
+  readonly counting: Counting | undefined;
   /** The call of a user's filter. */
   readonly user?: (literal: Literal) => Condition;
 }
@@ -81,10 +79,12 @@ function straight(chain: Chain): { readonly tests: readonly Literal[]; readonly 
 /** More tests than this in one condition are hard to read. */
 const STRAIGHT = 3;
 
-const probed = (arm: Arm, { probe }: TreeCode): readonly NodeView[] => (probe === undefined ? [] : [probe(arm)]);
+function probed(arm: Arm, { counting }: TreeCode): readonly NodeView[] {
+  return counting === undefined ? [] : [lines(counting.arm(arm))];
+}
 
 function addArms(chain: Chain, code: TreeCode, path: Pattern, arms: ArmView[]): void {
-  const single = code.probe === undefined ? straight(chain) : undefined;
+  const single = code.counting === undefined ? straight(chain) : undefined;
   const branches =
     single === undefined
       ? chain.arms.map((arm) => ({ tests: [arm.test], node: arm.node, counted: probed(arm, code) }))

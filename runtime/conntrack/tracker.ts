@@ -89,7 +89,7 @@ export function createConnTracker(
   const config = conntrackConfig(some);
   const { clock, counters } = core;
   const { pktSec, pktNsec, pktTs, pktMeta, pktPaylen, pktConn } = pktColumns(core.pkt);
-  const { tracked, onL4FirstPacket, update, onL4EndHshk, onL4Terminated } = sub;
+  const { tracked, onL4FirstPacket, update, onL4EndHshk, onL4Terminated, onLate } = sub;
   const stride = sub.plan.recordWords;
   const record = recColumns(core.rec, stride);
   const { recMeta, recActions, recStream, recStartSec, recStartNsec, recLast } = record;
@@ -291,6 +291,7 @@ export function createConnTracker(
   /** A packet of a connection that has ended or was dropped. TCP: notices the close, so that the tuple can be reused. */
   function late(c: number, p: number): void {
     counters[Counter.LATE_PACKETS]++;
+    if (onLate !== undefined) onLate(c, p);
     const meta = recMeta[c];
     if ((meta & ConnMeta.PROTO_MASK) === IpProto.TCP && ((meta >>> ConnMeta.END_SHIFT) & ConnMeta.END_MASK) === 0) {
       const reason = tcp.update(c, p) & ~TcpEvent.ESTABLISHED;

@@ -132,6 +132,8 @@ export interface Subscription {
   readonly onL7EndHdrs?: (c: number, session: Session) => Actions;
   /** The connection ends; sessions still open were delivered before. Only while TRACK is in force. */
   readonly onL4Terminated?: (c: number, reason: EndReason) => void;
+  /** A packet of a connection that was dropped or has ended. Only modules that explain their run have it. */
+  readonly onLate?: (c: number, p: number) => void;
   /** Frames delivered to subscriptions at `Packet`: every frame read, connection or not. */
   readonly onPacket?: (p: number) => void;
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * What generated code costs: `node dist/test/bench/compiler.js [RUNS]`. One subscription beside the same written by hand, 256
- * subscriptions beside one, counted code (`iris run --explain`) beside plain, in ns of CPU per packet of a capture; and the
- * time that compiling 256 takes. Every run is a process of its own, and subjects take turns.
+ * subscriptions beside one, in ns of CPU per packet of a capture; and the time that compiling 256 takes. With `--explain [SHAPE
+ * [PAIRS]]`: counted code (`iris run --explain`) beside plain. Every run is a process of its own, and subjects take turns.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ import type { TlsHandshake } from '../../runtime/protocols/tls/handshake.ts';
 import { openCapture } from '../../runtime/source/capture.ts';
 import type { Core, Plan, Subscription, SubscriptionModule } from '../../runtime/subscription/contract.ts';
 import { loadModule } from '../compiler/support/load-module.ts';
+import type { Shape } from '../traffic/options.ts';
 import { benchCapture } from './captures.ts';
 
 const SNI = "subscribe s0(tls: TlsHandshake) when tls.sni ends_with '.org' and tcp.dst_port = 443\n";
@@ -104,15 +105,18 @@ async function measure(subject: string, capture: string): Promise<{ readonly ns:
   return { ns: ((user + system) * 1000) / source.stats.packets, delivered };
 }
 
+/** One run as a process of its own. */
+function run(subject: string, capture: string): { readonly ns: number; readonly delivered: number } {
+  const text = execFileSync(process.execPath, [fileURLToPath(import.meta.url), subject, capture], { encoding: 'utf8' });
+  return JSON.parse(text) as { ns: number; delivered: number };
+}
+
 function main(runs: number): void {
   const { path, packets } = benchCapture('mixed', 40, 1);
   const best = new Map<string, { ns: number; delivered: number }>();
-  for (let run = 0; run < runs; run++) {
+  for (let turn = 0; turn < runs; turn++) {
     for (const subject of Object.keys(SUBJECTS)) {
-      const text = execFileSync(process.execPath, [fileURLToPath(import.meta.url), subject, path], {
-        encoding: 'utf8',
-      });
-      const one = JSON.parse(text) as { ns: number; delivered: number };
+      const one = run(subject, path);
       if (one.ns < (best.get(subject)?.ns ?? Number.POSITIVE_INFINITY)) best.set(subject, one);
     }
   }
@@ -123,14 +127,40 @@ function main(runs: number): void {
   const ratio = (a: string, b: string): string => ((best.get(a)?.ns ?? 0) / (best.get(b)?.ns ?? 1)).toFixed(2);
   console.log(`\ngenerated : by hand ${ratio('one, generated', 'one, by hand')}`);
   console.log(`256 : 1 ${ratio('256 subnets', '1 subnet')}`);
-  console.log(
-    `counted : plain ${ratio('one, counted', 'one, generated')} (one), ${ratio('records, counted', 'records')} (records)`,
-  );
   const started = performance.now();
   compiled(subnets(256));
   console.log(`compiling 256 subscriptions: ${Math.round(performance.now() - started)} ms`);
 }
 
-const [subject, capture] = process.argv.slice(2);
-if (subject !== undefined && capture !== undefined) console.log(JSON.stringify(await measure(subject, capture)));
+/** Plain filters and the same with counters in them. */
+const COUNTED = [
+  ['one, generated', 'one, counted'],
+  ['records', 'records, counted'],
+] as const;
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+
+/** What counting costs on a capture of `shape`: medians over pairs of runs, plain and counted, taken in turns. */
+function explainCost(shape: Shape, pairs: number): void {
+  const { path, packets } = benchCapture(shape, shape === 'mixed' ? 40 : 1, 1);
+  console.log(`${shape}, ${packets} packets; ns of CPU per packet, medians of ${pairs} pairs of runs`);
+  for (const [plain, counted] of COUNTED) {
+    const runs = Array.from({ length: pairs }, (_, i) => {
+      const order = i % 2 === 0 ? [plain, counted] : [counted, plain];
+      const ns = new Map(order.map((subject) => [subject, run(subject, path).ns]));
+      return [ns.get(plain) ?? 0, ns.get(counted) ?? 0] as const;
+    });
+    const ratios = runs.map(([a, b]) => b / a);
+    const [before, after] = [0, 1].map((side) => median(runs.map((pair) => pair[side] ?? 0)).toFixed(1));
+    const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
+    console.log(
+      `  ${plain.padEnd(16)} ${before} -> ${after}   counted : plain ${median(ratios).toFixed(3)} (${spread})`,
+    );
+  }
+}
+
+const [subject, capture, pairs] = process.argv.slice(2);
+if (subject === '--explain') explainCost((capture ?? 'mixed') as Shape, Number(pairs ?? 7));
+else if (subject !== undefined && capture !== undefined) console.log(JSON.stringify(await measure(subject, capture)));
 else main(Number(subject ?? 5));
