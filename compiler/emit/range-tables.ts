@@ -5,13 +5,9 @@ import type { Ranges } from '../plan/ranges.ts';
 import { RUNTIME, type Scope } from './scope.ts';
 import { wrapList } from './text.ts';
 
-/** Numbers that a table of ranges holds: 32 bits, in a header, always there. */
+/** Numbers that a table of ranges holds: up to 32 bits, in a header. */
 export const inTable = ({ field, test }: FieldPredicate): boolean =>
-  test.kind === 'ranges' &&
-  ['u8', 'u16', 'u32', 'ipv4'].includes(field.type) &&
-  field.access.kind === 'header' &&
-  field.access.needs === undefined &&
-  field.access.from === undefined;
+  test.kind === 'ranges' && ['u8', 'u16', 'u32', 'ipv4'].includes(field.type) && field.access.kind === 'header';
 
 /** A table of the module that gives each range a number above 0; the name of its function. */
 export function rangeTable(

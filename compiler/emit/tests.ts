@@ -82,15 +82,22 @@ function atomCondition(literal: Literal, locals: Locals, known: ReadonlySet<stri
       return protocolCondition(predicate.protocol, locals);
     case 'field': {
       const test = fieldCondition(predicate, locals);
-      const guards: Condition[] = [];
-      if (!known.has(predicate.protocol.name)) guards.push(protocolCondition(predicate.protocol, locals));
-      if (locals.place === 'frame' && predicate.protocol.layer === 'transport') guards.push(flag(locals, 'META_L4'));
-      guards.push(...accessGuards(predicate.field, locals));
-      return all([...guards, test]);
+      return all([...presenceGuards(predicate, locals, known), test]);
     }
     case 'user':
       throw new TypeError('filters of the user are called by name');
   }
+}
+
+/** What must hold for the field to be there. */
+function presenceGuards(
+  { protocol, field }: FieldPredicate,
+  locals: Locals,
+  known: ReadonlySet<string>,
+): readonly Condition[] {
+  const absent = known.has(protocol.name) ? [] : [protocolCondition(protocol, locals)];
+  const headerless = locals.place === 'frame' && protocol.layer === 'transport';
+  return [...absent, ...(headerless ? [flag(locals, 'META_L4')] : []), ...accessGuards(field, locals)];
 }
 
 /** Fields that not every header of their protocol has. */
@@ -354,13 +361,16 @@ export function rangeNumber(
   field: FieldPredicate,
   tests: readonly FieldPredicate[],
   locals: Locals,
+  known: ReadonlySet<string>,
 ): string | undefined {
   if (!tests.every(inTable)) return undefined;
   const lists = tests.flatMap(({ test }) => (test.kind === 'ranges' ? [test.ranges] : []));
   const comment = `Numbers of ${lists.length} ranges: first and last value, number.`;
   const base = camelCase(field.protocol.name, withoutSide(field.field), 'number');
   const name = rangeTable(base, comment, lists, field.field.type, locals.scope);
-  return `${name}(${readValue(field.protocol, field.field, locals)})`;
+  const number = `${name}(${readValue(field.protocol, field.field, locals)})`;
+  const guards = presenceGuards(field, locals, known);
+  return guards.length === 0 ? number : `${all(guards).code} ? ${number} : 0`;
 }
 
 /** Alternatives joined; one alone needs no parentheses. */

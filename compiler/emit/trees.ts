@@ -146,10 +146,10 @@ function switchNode(chain: Chain, code: TreeCode, path: Pattern): NodeView | und
   return choice === undefined || guard === undefined ? choice : when(guard, [choice]);
 }
 
-/** The field that all arms test, if its protocol is there for sure. */
-function fieldOfArms(chain: Chain, code: TreeCode, path: Pattern): FieldPredicate | undefined {
+/** The field that all arms test. */
+function fieldOfArms(chain: Chain): FieldPredicate | undefined {
   const field = chain.arms[0]?.test.atom.predicate;
-  if (field?.kind !== 'field' || !protocolsOn(path, code).has(field.protocol.name)) return undefined;
+  if (field?.kind !== 'field') return undefined;
   const alike = chain.arms.every(({ test }) => {
     const { predicate } = test.atom;
     return test.positive && predicate.kind === 'field' && fieldKey(predicate) === fieldKey(field);
@@ -165,18 +165,18 @@ function otherwiseNodes(chain: Chain, code: TreeCode, path: Pattern): readonly N
 /** Many ranges of one field: looked up in a table, then a switch over the number of the range. */
 function rangesSwitch(chain: Chain, code: TreeCode, path: Pattern): NodeView | undefined {
   if (chain.arms.length < RANGES_FROM) return undefined;
-  const field = fieldOfArms(chain, code, path);
+  const field = fieldOfArms(chain);
   if (field === undefined) return undefined;
   const tests = chain.arms.flatMap(({ test }) => (test.atom.predicate.kind === 'field' ? [test.atom.predicate] : []));
-  const value = rangeNumber(field, tests, code.locals);
+  const value = rangeNumber(field, tests, code.locals, protocolsOn(path, code));
   return value === undefined ? undefined : numberedChoice(value, chain, code, path);
 }
 
 /** Many texts of one field: looked up in a map, then a switch over the number of the arm. */
 function textsSwitch(chain: Chain, code: TreeCode, path: Pattern): NodeView | undefined {
   if (chain.arms.length < RANGES_FROM) return undefined;
-  const field = fieldOfArms(chain, code, path);
-  if (field === undefined) return undefined;
+  const field = fieldOfArms(chain);
+  if (field === undefined || !protocolsOn(path, code).has(field.protocol.name)) return undefined;
   const lists = chain.arms.flatMap(({ test }) => {
     const { predicate } = test.atom;
     return predicate.kind === 'field' && predicate.test.kind === 'text-in' ? [predicate.test.values] : [];
@@ -198,8 +198,8 @@ function numberedChoice(value: string, chain: Chain, code: TreeCode, path: Patte
 /** Few constants each: a plain switch. */
 function constantsSwitch(chain: Chain, code: TreeCode, path: Pattern): NodeView | undefined {
   const known = protocolsOn(path, code);
-  const field = fieldOfArms(chain, code, path);
-  if (field === undefined) return undefined;
+  const field = fieldOfArms(chain);
+  if (field === undefined || !known.has(field.protocol.name)) return undefined;
   const cases: CaseView[] = [];
   let value = '';
   for (const arm of chain.arms) {

@@ -44,9 +44,15 @@ export function isConflict(result: Pattern | Conflict): result is Conflict {
 
 const isList = (field: FieldDef): boolean => field.type.endsWith('[]');
 
-/** A header's field has a value wherever the header is, but for those of a tag; a session's may be missing. */
-export const alwaysThere = ({ access }: FieldDef): boolean =>
-  access.kind === 'header' && access.needs === undefined && access.from === undefined;
+/**
+ * Whether a field has a value wherever its protocol is: a header's has, but for those of a tag; a session's may be missing.
+ * A single frame may be of TCP or UDP and have no such header: a later fragment, one that was cut.
+ */
+function alwaysThere({ protocol, field }: FieldPredicate, { connections }: World): boolean {
+  const { access } = field;
+  if (!connections && protocol.layer === 'transport') return false;
+  return access.kind === 'header' && access.needs === undefined && access.from === undefined;
+}
 
 /** Whether a constant text passes a text test; undefined for tests that are not decided here. */
 function textPasses(test: Test, value: string): boolean | undefined {
@@ -105,7 +111,12 @@ function withTest(predicate: FieldPredicate, test: Test): Atom {
 }
 
 /** Literals over one single-valued numeric field. */
-function mergeNumeric(group: readonly Literal[], predicate: FieldPredicate, there: boolean): Literal[] | Conflict {
+function mergeNumeric(
+  group: readonly Literal[],
+  predicate: FieldPredicate,
+  there: boolean,
+  world: World,
+): Literal[] | Conflict {
   const max = maximumOf(predicate.field);
   if (max === undefined || group.length === 0) return [...group];
   const rangesOf = (l: Literal) => {
@@ -114,7 +125,7 @@ function mergeNumeric(group: readonly Literal[], predicate: FieldPredicate, ther
   };
   const yes = group.filter((l) => l.positive).map(rangesOf);
   const no = mergeRanges(group.filter((l) => !l.positive).flatMap(rangesOf));
-  const always = alwaysThere(predicate.field);
+  const always = alwaysThere(predicate, world);
   const [first, ...rest] = yes;
   if (first === undefined) {
     if (!there || !always) {
@@ -215,7 +226,7 @@ export function simplifyPattern(literals: readonly Literal[], world: World): Pat
     let merged: Pattern | Conflict = group;
     if (!isList(predicate.field)) {
       const there = presence.present.has(predicate.protocol.name);
-      if (predicate.test.kind === 'ranges') merged = mergeNumeric(group, predicate, there);
+      if (predicate.test.kind === 'ranges') merged = mergeNumeric(group, predicate, there, world);
       else if (predicate.field.type === 'text') merged = mergeText(group, predicate);
     }
     if (isConflict(merged)) return merged;
@@ -317,7 +328,7 @@ function decideField({ atom, positive: holds }: Literal, known: Pattern, world: 
   const { ranges } = predicate.test;
   if (intersectRanges(own.left, ranges).length === 0) return !holds;
   // A field that may be missing is not in any range.
-  const valued = own.valued || alwaysThere(predicate.field);
+  const valued = own.valued || alwaysThere(predicate, world);
   return valued && isSubset(own.left, ranges) ? holds : undefined;
 }
 
