@@ -7,7 +7,7 @@
 import type { Facts } from './apps.ts';
 import { concat, type Part, u8, u16, u32 } from './bytes.ts';
 import type { Script, Segment } from './script.ts';
-import { ACK, SYN } from './script.ts';
+import { SYN } from './script.ts';
 
 /** Words of one template in {@link Templates.words}. */
 export const enum T {
@@ -192,7 +192,8 @@ const ports = (dir: number, port: number): Part => (dir === 0 ? [0, 0, ...u16(po
 function tcpHeader({ dir, flags }: Segment, mss: number, port: number): Uint8Array {
   const options = flags & SYN ? SYN_OPTIONS(mss) : [];
   const offset = (20 + options.length) >> 2;
-  const window = flags & ACK ? 502 : 64240;
+  // In a SYN it is not scaled.
+  const window = flags & SYN ? 64240 : 502;
   return concat(ports(dir, port), u32(0), u32(0), u8(offset << 4), u8(flags), u16(window), u16(0), u16(0), options);
 }
 

@@ -134,6 +134,22 @@ test('the truth is what a naive walk of the packets finds', () => {
   assert.is(tuples.size, truths.length, 'five-tuples repeat');
 });
 
+test('the first flights fit into the windows of the SYNs, which are not scaled (RFC 7323 section 2.2)', () => {
+  const { packets } = read(options({ connections: 300, mix: { tls13: 1, http: 1, data: 1, stream: 1 } }));
+  // By connection and receiver's port: the window of its SYN, and what came before its next packet.
+  const windows = new Map<string, number>();
+  const flights = new Map<string, number>();
+  for (const { connection, srcPort, dstPort, flags, window, payload } of packets) {
+    const [sender, receiver] = [`${connection} ${srcPort}`, `${connection} ${dstPort}`];
+    if (flags & SYN) windows.set(sender, window);
+    else windows.delete(sender);
+    if (!windows.has(receiver)) continue;
+    flights.set(receiver, (flights.get(receiver) ?? 0) + payload.length);
+    assert.ok((flights.get(receiver) ?? 0) <= (windows.get(receiver) ?? 0));
+  }
+  assert.ok(Math.max(...flights.values()) > 1460);
+});
+
 test('TCP payload in sequence order is what was said, but for what is missing', () => {
   const truths: Truth[] = [];
   const traffic = createTraffic(DISTURBED, 0x11000, (truth) => truths.push(truth));

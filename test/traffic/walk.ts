@@ -10,6 +10,8 @@ export interface Walked {
   readonly dstPort: number;
   readonly seq: number;
   readonly flags: number;
+  /** Of TCP, as it stands in the header: scaled but in a SYN. */
+  readonly window: number;
   readonly ipLength: number;
   readonly payload: Buffer;
   readonly ipChecksumGood: boolean;
@@ -42,6 +44,7 @@ export function walk(bytes: Uint8Array): Walked {
     dstPort: segment.readUInt16BE(2),
     seq: proto === 6 ? segment.readUInt32BE(4) : 0,
     flags: proto === 6 ? segment.readUInt8(13) : 0,
+    window: proto === 6 ? segment.readUInt16BE(14) : 0,
     ipLength,
     payload: Buffer.from(segment.subarray(header)),
     ipChecksumGood: ipv6 || checksum(frame.subarray(l3, l4)) === 0,
