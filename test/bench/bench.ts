@@ -50,7 +50,7 @@ interface Options {
   readonly parsers?: boolean;
   readonly rx?: boolean;
   readonly online?: boolean;
-  readonly peers?: boolean;
+  readonly peers?: true | string;
   readonly flowTools?: boolean;
   readonly gc?: boolean;
   readonly json?: boolean;
@@ -191,7 +191,8 @@ async function main(options: Options): Promise<void> {
   }
   if (options.peers) {
     const capture = benchCapture('tls', options.scale, options.seed, options.packets);
-    const costs = peerCosts(capture, options.runs);
+    const few = benchCapture('tls', options.scale, options.seed, 20);
+    const costs = peerCosts(capture, few, options.runs, options.peers === true ? undefined : options.peers.split(','));
     say(`TLS server names matched, whole processes, ${capture.packets} packets, ${capture.connections} connections\n`);
     say(peerTable(costs, capture.packets));
     if (options.json) console.log(JSON.stringify({ capture, peers: costs }, null, 2));
@@ -245,7 +246,7 @@ const program = new Command('bench')
   .option('--parsers', 'instead of captures: what each parser costs per session')
   .option('--rx', 'instead: bursts into TypeScript beside the same loop in C++, on net_null and net_ring')
   .option('--online', 'instead: whole runs over virtual devices, one worker and two')
-  .option('--peers', 'instead of captures: other programs that match server names of TLS')
+  .option('--peers [programs]', 'instead of captures: other programs that match server names of TLS, all or some')
   .option('--flow-tools', 'instead of the floor: connection records beside argus, softflowd and others, if installed')
   .option('--gc', 'what the garbage collector did, the memory, and how long bursts took (costs a little)')
   .option('--json', 'print everything as JSON');

@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const NAMES = ['counts', 'records', 'sni'] as const;
+const NAMES = ['counts', 'records', 'sni', 'video', 'videos'] as const;
 /** What they use. */
 const USED = ['tally.ts'] as const;
 const FOLDER = fileURLToPath(new URL('filters/', import.meta.url));

@@ -54,7 +54,7 @@ export const FLOW_TOOLS: readonly FlowTool[] = [
   {
     name: 'suricata, flow log only',
     program: 'suricata',
-    debian: 'suricata',
+    debian: 'suricata (Debian 12: from bookworm-backports)',
     args: ({ path }, folder) => {
       const config = join(folder, 'suricata.yaml');
       writeFileSync(config, SURICATA);
