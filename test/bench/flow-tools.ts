@@ -20,7 +20,13 @@ export interface FlowTool {
   args(capture: BenchCapture, folder: string): readonly string[];
 }
 
-/** Suricata without application layers: flow records only. */
+/** Suricata's application layers; DNS is switched per transport. */
+const APP_LAYERS = [
+  ...['telnet', 'rfb', 'mqtt', 'krb5', 'bittorrent-dht', 'snmp', 'ike', 'tls', 'pgsql', 'dcerpc', 'ftp', 'rdp', 'ssh'],
+  ...['http2', 'smtp', 'imap', 'smb', 'nfs', 'tftp', 'http', 'modbus', 'dnp3', 'enip', 'ntp', 'quic', 'dhcp', 'sip'],
+];
+
+/** Suricata with its flow log only, no application layers, and memory for all connections: with less it drops some. */
 const SURICATA = `%YAML 1.1
 ---
 outputs:
@@ -29,8 +35,17 @@ outputs:
       filetype: regular
       filename: /dev/null
       types: [flow]
+flow:
+  memcap: 2gb
+  hash-size: 1048576
+stream:
+  memcap: 2gb
+  reassembly:
+    memcap: 2gb
 app-layer:
-  protocols: {}
+  protocols:
+    dns: { tcp: { enabled: no }, udp: { enabled: no } }
+${APP_LAYERS.map((name) => `    ${name}: { enabled: no }`).join('\n')}
 `;
 
 export const FLOW_TOOLS: readonly FlowTool[] = [
