@@ -38,8 +38,8 @@ export interface EntrySink {
 export interface LineOrder {
   /** Takes a line delivered at the core's clock, its newline included. */
   readonly add: (line: string) => void;
-  /** Row 0 of the burst at hand is frame number `first`. */
-  burst(first: number): void;
+  /** Row 0 of the burst at hand is frame number `first`, or row r is number `first + numbers[r]`. */
+  burst(first: number, numbers?: Int32Array): void;
   /** From the packet at hand on, what packets bring about counts as no earlier than `time`. Timers may lag behind. */
   reach(time: number): void;
   /** All timers have come as far as `time`, too: hands on all lines before it. */
@@ -76,10 +76,12 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
   let released = 0;
   let draining = false;
   let first = 0;
+  let numbers: Int32Array | undefined;
 
   /** The number of the frame at hand. */
   function frame(): number {
-    return first + (clock[Clock.ROW] >> Pkt.SHIFT);
+    const row = clock[Clock.ROW] >> Pkt.SHIFT;
+    return first + (numbers === undefined ? row : numbers[row]);
   }
 
   /** Hands on the first `n` that wait. */
@@ -120,8 +122,9 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
 
   return {
     add,
-    burst(frame) {
+    burst(frame, numbersOfRows) {
       first = frame;
+      numbers = numbersOfRows;
     },
     reach(time) {
       if (time > reached) reached = time;

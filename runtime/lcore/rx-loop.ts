@@ -8,6 +8,7 @@
  */
 import { Clock } from '../clock.ts';
 import { type ConnTrackConfig, conntrackConfig } from '../conntrack/config.ts';
+import { beginsTick, beginTick, startTicks, Tick } from '../conntrack/ticks.ts';
 import { createConnTracker, type EngineCore } from '../conntrack/tracker.ts';
 import type { LineOrder } from '../dispatch/line-order.ts';
 import { InputError } from '../errors.ts';
@@ -17,7 +18,7 @@ import { createBurstFilter } from '../packet/filter.ts';
 import { createFragmentTable, fragmentSlab } from '../packet/fragments.ts';
 import { Burst, Pkt } from '../packet/layout.ts';
 import type { ParserFactory } from '../protocols/contract.ts';
-import { END_OF_INPUT, type PacketSource } from '../source/contract.ts';
+import { END_OF_INPUT, type PacketSource, type PartOfAll } from '../source/contract.ts';
 import type { Subscription } from '../subscription/contract.ts';
 
 export interface RxLoopOptions {
@@ -45,12 +46,8 @@ export interface RxLoopOptions {
 /** Bursts between two turns of the event loop, where signals and messages come in: about 16,000 packets. */
 const ROUND = 256;
 
-/** Words of the loop's times, in seconds since 1970. */
+/** Words of the loop's times, in seconds since 1970, behind those of the tick at hand. */
 const enum Time {
-  /** The tick at hand begins here, what goes back a little included, */
-  EARLIEST = 0,
-  /** and ends before this. */
-  NEXT = 1,
   /** The latest packet. */
   LATEST = 2,
   /** When timers were last told the time. */
@@ -64,8 +61,6 @@ const enum Time {
 
 /** Ticks that an end may be noticed after its time: the rounding of its last packet's time and of the timeout. */
 const LATE_TICKS = 2;
-/** Ticks that time may go back before timers follow it: captures strung together. */
-const BACK_TICKS = 10;
 /** Frames within one tick after which lines do not wait for the next. */
 const MANY_FRAMES = 1 << 18;
 /** Timers run for so many records at a time, and go on after so many frames: four times what those frames can open. */
@@ -92,8 +87,7 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
   const tracker = createConnTracker(core, sub, options.parsers, options.config);
   const filter = createBurstFilter(core, sub, tracker.rows, counters);
   const times = new Float64Array(Time.WORDS);
-  times[Time.EARLIEST] = Number.NEGATIVE_INFINITY;
-  times[Time.NEXT] = Number.NEGATIVE_INFINITY;
+  startTicks(times);
   let frames = 0;
   let framesAtTick = 0;
 
@@ -101,16 +95,14 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
   function tickAt(from: number, to: number): number {
     for (let i = from; i < to; i++) {
       const time = pktF[((i << Pkt.SHIFT) + Pkt.TS) >> 1];
-      if (time >= times[Time.NEXT] || time < times[Time.EARLIEST]) return i;
+      if (beginsTick(times, time)) return i;
     }
     return to;
   }
 
   /** Time is `now`, before row `row` of the burst is looked at. */
   function tick(now: number, row: number): void {
-    const number = Math.floor(now / timeout_resolution);
-    times[Time.NEXT] = Math.max((number + 1) * timeout_resolution, now + timeout_resolution * 1e-3);
-    times[Time.EARLIEST] = times[Time.NEXT] - BACK_TICKS * timeout_resolution;
+    const number = beginTick(times, now, timeout_resolution);
     framesAtTick = frames + row;
     times[Time.TOLD] = now;
     times[Time.RELEASE] = (number - LATE_TICKS) * timeout_resolution;
@@ -150,16 +142,40 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     frames += n;
     times[Time.LATEST] = pktF[(((n - 1) << Pkt.SHIFT) + Pkt.TS) >> 1];
     if (latest !== undefined && share?.handOff === true) latest[0] = times[Time.LATEST];
+    releaseMany();
+  }
+
+  /** Lines of a tick of very many packets do not wait for its end. */
+  function releaseMany(): void {
     if (frames - framesAtTick > MANY_FRAMES && times[Time.DUE] === 0) {
       framesAtTick = frames;
-      order?.release(times[Time.NEXT]);
+      order?.release(times[Tick.NEXT]);
     }
+  }
+
+  /** A burst of `n` rows out of more packets, up to where a tick begins. */
+  function burstOfPart(n: number, part: PartOfAll): void {
+    order?.burst(part.first(), part.numbers);
+    if (n > 0) {
+      decode(n);
+      const wanted = filter(n);
+      if (wanted > 0) tracker.process(wanted);
+      frames = part.first() + part.numbers[n - 1] + 1;
+    }
+    const now = part.tick();
+    if (!Number.isNaN(now)) {
+      frames = part.first() + part.numbers[Burst.MAX];
+      tick(now, Burst.MAX);
+    } else if (times[Time.DUE] !== 0) {
+      timers(Burst.MAX);
+    }
+    releaseMany();
   }
 
   /** Nothing came: connections of a silent port end, too. */
   function idle(): void {
     times[Time.LATEST] = Date.now() / 1000;
-    const next = times[Time.LATEST] >= times[Time.NEXT];
+    const next = times[Time.LATEST] >= times[Tick.NEXT];
     if (!next && times[Time.DUE] === 0) return;
     order?.burst(frames);
     if (next) tick(times[Time.LATEST], 0);
@@ -171,10 +187,11 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     for (let i = 0; i < ROUND; i++) {
       const n = source.poll(pkt, Burst.MAX);
       if (n === END_OF_INPUT) return false;
-      if (n > 0) burst(n);
+      if (source.part !== undefined) burstOfPart(n, source.part);
+      else if (n > 0) burst(n);
       else if (source.live) idle();
       // A capture that comes through a pipe may let us wait: a signal must not have to wait as long.
-      if (n < Burst.MAX && !source.live) break;
+      if (n < Burst.MAX && !source.live && source.part === undefined) break;
     }
     return true;
   }
@@ -183,6 +200,7 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     order?.burst(frames);
     clock[Clock.ROW] = 0;
     if (latest !== undefined && latest[0] > 0) times[Time.LATEST] = latest[0];
+    if (source.part !== undefined) times[Time.LATEST] = source.part.latest();
     tracker.drain(times[Time.LATEST], order?.drain);
     order?.end();
   }

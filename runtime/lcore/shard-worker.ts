@@ -1,7 +1,7 @@
 /**
- * One of the cores that share a capture: a thread that walks the whole file, which the threads read together, and keeps the
- * connections that fall to it by the hash of their five-tuple. Walking and hashing is cheap beside tracking, and nothing
- * has to be handed over; as every core sees every packet's time, their timers run at the same packets as one core's.
+ * One of the cores that share a capture: a thread that keeps the connections that fall to it by the hash of their five-tuple.
+ * A plain pcap file the threads read and walk together, each a part (source/shared-pcap.ts); other captures every thread
+ * walks wholly. As every core is told when ticks begin, their timers run at the same packets as one core's.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadApp } from '../cli/load-app.ts';
@@ -13,10 +13,12 @@ import { createEmitter } from '../dispatch/emit.ts';
 import { createLineBatcher, type LineBatch } from '../dispatch/line-batch.ts';
 import { createLineOrder } from '../dispatch/line-order.ts';
 import { createUserErrors, takeLateErrors } from '../dispatch/user-errors.ts';
-import type { DecapConfig } from '../packet/decap-config.ts';
+import { type DecapConfig, decapsulates } from '../packet/decap-config.ts';
 import type { Share } from '../packet/decode.ts';
 import { parsersFor } from '../protocols/registry.ts';
 import { openCaptures } from '../source/capture.ts';
+import type { PacketSource } from '../source/contract.ts';
+import { type SharedPcap, sharedPcapSource } from '../source/shared-pcap.ts';
 import { openSharedWindow, type SharedFile } from '../source/shared-window.ts';
 import { createCounters } from '../stats/counters.ts';
 import { countedMetrics } from '../stats/metrics.ts';
@@ -27,7 +29,8 @@ import { rxLoop } from './rx-loop.ts';
 export interface ShardTask {
   readonly program: string;
   readonly pcaps: readonly string[];
-  /** The one file of `pcaps` in shared memory. Several files, and one that is packed, every core reads for itself. */
+  /** The one file of `pcaps` in shared memory: a pcap file, or another that is not packed. */
+  readonly sharedPcap: SharedPcap | undefined;
   readonly shared: SharedFile | undefined;
   readonly share: Share;
   readonly conntrack: ConnTrackConfig;
@@ -51,15 +54,20 @@ export type ShardMessage =
   /** The last one; `fault` is what ended the work before its end. */
   | { readonly kind: 'done'; readonly result: WorkerResult; readonly fault: WorkerFault | undefined };
 
+/** The task's packets. Several files, and one that is packed, every core reads for itself. */
+function captureOf({ pcaps, shared, sharedPcap, share, seed, decap, conntrack }: ShardTask): PacketSource {
+  if (sharedPcap !== undefined) {
+    const tunnels = decapsulates(decap);
+    return sharedPcapSource(sharedPcap, { core: share.index, seed, tunnels, resolution: conntrack.timeout_resolution });
+  }
+  if (shared !== undefined) return openCaptures(pcaps, { window: openSharedWindow(shared, share.index) });
+  return openCaptures(pcaps, { slabBytes: conntrack.max_out_of_order_bytes });
+}
+
 async function work(task: ShardTask, send: (message: ShardMessage) => void): Promise<void> {
   const { share, control, conntrack } = task;
   const app = await loadApp(task.program);
-  const capture = openCaptures(
-    task.pcaps,
-    task.shared === undefined
-      ? { slabBytes: conntrack.max_out_of_order_bytes }
-      : { window: openSharedWindow(task.shared, share.index) },
-  );
+  const capture = captureOf(task);
   const batcher = createLineBatcher((batch) => send({ kind: 'lines', batch }), control, Control.WORKERS + share.index);
   const clock = new Int32Array(Clock.WORDS);
   const order = createLineOrder(clock, batcher);

@@ -9,7 +9,8 @@ import type { DispatchLink } from '../dispatch/divert.ts';
 import { createLineMerger } from '../dispatch/line-merger.ts';
 import { ExitCode } from '../errors.ts';
 import type { DecapConfig } from '../packet/decap-config.ts';
-import { isPacked } from '../source/capture.ts';
+import { isPacked, plainPcap } from '../source/capture.ts';
+import { leaveSharedPcap, sharePcap } from '../source/shared-pcap.ts';
 import { abandon, shareFile } from '../source/shared-window.ts';
 import { COUNTERS_BYTES, Counter, type Counters, createCounters } from '../stats/counters.ts';
 import { Control, deathOf, errorOf, exitOf, faultOf, Phase, type WorkerFault, type WorkerResult } from './messages.ts';
@@ -54,10 +55,13 @@ export interface Shards {
 export function startShards(run: ShardedRun): Shards {
   const { program, pcaps, cores, conntrack, decap, strict } = run;
   const [file] = pcaps;
+  const alone = file !== undefined && pcaps.length === 1 ? file : undefined;
+  const format = alone === undefined ? undefined : plainPcap(alone);
+  const slabBytes = conntrack.max_out_of_order_bytes;
+  const sharedPcap =
+    alone === undefined || format === undefined ? undefined : sharePcap(alone, format, cores, slabBytes);
   const shared =
-    file !== undefined && pcaps.length === 1 && !isPacked(file)
-      ? shareFile(file, cores, conntrack.max_out_of_order_bytes)
-      : undefined;
+    alone !== undefined && format === undefined && !isPacked(alone) ? shareFile(alone, cores, slabBytes) : undefined;
   const control = new Int32Array(new SharedArrayBuffer((Control.WORKERS + cores) * 4));
   const seed = randomInt(2 ** 31);
   const results: WorkerResult[] = [];
@@ -87,6 +91,7 @@ export function startShards(run: ShardedRun): Shards {
       program,
       pcaps,
       shared,
+      sharedPcap,
       share,
       conntrack,
       decap,
@@ -122,6 +127,7 @@ export function startShards(run: ShardedRun): Shards {
       worker.on('exit', (code) => {
         if (!done) fail(exitOf(`core ${index}`, code));
         if (shared !== undefined) abandon(shared, index);
+        if (sharedPcap !== undefined) leaveSharedPcap(sharedPcap, index, !done);
         merger.end(index);
         resolve();
       });

@@ -13,6 +13,7 @@ import type { FragmentTable } from './fragments.ts';
 import { Hold, LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
 import { createLinkReader } from './link.ts';
 import { createAddressHash, createNetworkReader } from './network.ts';
+import { ownerOf } from './owner.ts';
 import { createFlowHash, createTransportReader, IpProto, type TransportReader } from './transport.ts';
 import { createTunnelReader } from './tunnels.ts';
 
@@ -189,11 +190,6 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
   /** What the counters were before the row at hand. */
   const saved = new Float64Array(DECODER_COUNTERS);
 
-  /** Whose a hash is. Its upper half decides: the lower bits choose the slot in the connection table. */
-  function ownerOf(hash: number): number {
-    return Math.imul(hash >>> 16, count) >>> 16;
-  }
-
   /** As `decode`, and only what is this core's is kept and counted. */
   function decodeShare(n: number): void {
     let own = 0;
@@ -202,7 +198,7 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
       readTime(p);
       const plain = fast(p);
       if (!plain) slow(p);
-      const owner = ownerOf(pktHash[p]);
+      const owner = ownerOf(pktHash[p], count);
       const foreign = owner !== index;
       // Of a datagram in pieces, or inside a tunnel, only the owner of the whole knows that it is.
       if (handOff && (!plain || mayTunnel)) pktHold[p] = Hold.FOR_ALL;

@@ -4,7 +4,7 @@ import { InputError } from '../errors.ts';
 import { Pkt } from '../packet/layout.ts';
 import { END_OF_INPUT, type PacketSource } from './contract.ts';
 import { mergedSource } from './merge.ts';
-import { isPcap, MAX_CAPLEN, PCAP_HEADER_BYTES, pcapSource } from './pcap.ts';
+import { isPcap, MAX_CAPLEN, PCAP_HEADER_BYTES, type PcapFormat, pcapSource, readFormat } from './pcap.ts';
 import { isPcapng, pcapngSource } from './pcapng.ts';
 import {
   createCaptureMemory,
@@ -98,6 +98,17 @@ function firstTime(path: string, windowBytes: number): { sec: number; nsec: numb
     return { sec: 0, nsec: 0 };
   } finally {
     source.close();
+  }
+}
+
+/** How the plain pcap file at `path` is read; undefined for any other. Throws InputError when it cannot be opened. */
+export function plainPcap(path: string): PcapFormat | undefined {
+  const window = openWindow(path, createCaptureMemory(1, DEFAULT_WINDOW_BYTES, 0), 0);
+  try {
+    window.fill(PCAP_HEADER_BYTES);
+    return isPcap(window) ? readFormat(window) : undefined;
+  } finally {
+    window.close();
   }
 }
 

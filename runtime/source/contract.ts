@@ -24,5 +24,22 @@ export interface PacketSource {
    */
   poll(pkt: Int32Array, max: number): number;
   readonly stats: SourceStats;
+  /** For a source that hands over one core's packets out of several cores' packets. */
+  readonly part?: PartOfAll;
   close(): void;
+}
+
+/** What a core must know of the packets that are not its own. A poll stops where a tick begins. */
+export interface PartOfAll {
+  /**
+   * Of the rows of the last poll: each one's number, counted from {@link first}. Behind them, at `Burst.MAX`, the number of
+   * the frame that began the tick last told.
+   */
+  readonly numbers: Int32Array;
+  /** Frames before those that the numbers count. */
+  first(): number;
+  /** When the tick begins that begins behind the last poll's rows, in seconds since 1970; NaN when none does, or no more. */
+  tick(): number;
+  /** Time of the latest frame of all, in seconds since 1970; 0 when there was none. */
+  latest(): number;
 }

@@ -32,8 +32,25 @@ function byteOrder(window: ReadWindow): boolean | undefined {
   return undefined;
 }
 
-/** The packets of a pcap file whose first bytes are in `window`. Throws InputError for a broken file header. */
-export function pcapSource(window: ReadWindow): CaptureSource {
+/** What the file header says: how to read the records. */
+export interface PcapFormat {
+  /** File offset of the first record. */
+  readonly dataOffset: number;
+  readonly littleEndian: boolean;
+  /** Bytes of a record's header. */
+  readonly headerBytes: number;
+  readonly unitsPerSecond: number;
+  /** Nanoseconds of a unit. */
+  readonly unit: number;
+  /** Files before version 2.3 have the two lengths the other way round; those of 2.3 come in both ways. */
+  readonly mayBeSwapped: boolean;
+  readonly link: number;
+  /** Most captured bytes that are no fault. */
+  readonly maxCaplen: number;
+}
+
+/** Reads the file header at the window's start and passes over it. Throws InputError for a broken one. */
+export function readFormat(window: ReadWindow): PcapFormat {
   const { file, memory } = window;
   const { view } = memory;
   const le = byteOrder(window) === true;
@@ -49,17 +66,62 @@ export function pcapSource(window: ReadWindow): CaptureSource {
   const major = view.getUint16(start + 4, le);
   const minor = view.getUint16(start + 6, le);
   if (major !== 2) throw new InputError(file, 4, `version ${major}.${minor} of the pcap format is not known`);
-  /** Files before version 2.3 have the two lengths the other way round; those of 2.3 come in both ways. */
-  const mayBeSwapped = minor <= 3;
-  const link = linkType(view.getUint32(start + 20, le));
-  const maxCaplen = captureLimit(view.getUint32(start + 16, le), window);
-  const headerBytes = magic === MAGIC_LONG_HEADERS ? 24 : 16;
   const nanoseconds = magic === MAGIC_NANOSECONDS;
-  const unit = nanoseconds ? 1 : 1000;
-  const unitsPerSecond = nanoseconds ? 1_000_000_000 : 1_000_000;
+  window.pos = start + PCAP_HEADER_BYTES;
+  return {
+    dataOffset: PCAP_HEADER_BYTES,
+    littleEndian: le,
+    headerBytes: magic === MAGIC_LONG_HEADERS ? 24 : 16,
+    unitsPerSecond: nanoseconds ? 1_000_000_000 : 1_000_000,
+    unit: nanoseconds ? 1 : 1000,
+    mayBeSwapped: minor <= 3,
+    link: linkType(view.getUint32(start + 20, le)),
+    maxCaplen: captureLimit(view.getUint32(start + 16, le), window),
+  };
+}
+
+/** A record of which `left` bytes are in memory at `at`, and why it cannot be read. */
+export interface RecordPlace {
+  readonly file: string;
+  readonly at: number;
+  readonly left: number;
+  /** Where it begins in the file. */
+  readonly offset: number;
+}
+
+/** What is wrong with a record's header, if that is there and something is. */
+export function corruptRecord(view: DataView, format: PcapFormat, place: RecordPlace): InputError | undefined {
+  const { littleEndian: le, headerBytes, mayBeSwapped, maxCaplen } = format;
+  if (place.left < headerBytes) return undefined;
+  let caplen = view.getUint32(place.at + 8, le);
+  let wirelen = view.getUint32(place.at + 12, le);
+  if (mayBeSwapped && caplen > wirelen) [caplen, wirelen] = [wirelen, caplen];
+  if (caplen <= maxCaplen && wirelen <= 0x7fffffff) return undefined;
+  return new InputError(
+    place.file,
+    place.offset,
+    `the file is corrupt: a packet of ${wirelen} bytes with ${caplen} captured, where at most ${maxCaplen} can be`,
+  );
+}
+
+/** The fault of a file that ends within a record, `caplen` bytes of which should follow its header. */
+export function cutRecord(format: PcapFormat, place: RecordPlace, caplen: number): InputError {
+  const { headerBytes } = format;
+  const message =
+    place.left < headerBytes
+      ? `${place.left} of the ${headerBytes} bytes of a packet's header are left`
+      : `${place.left - headerBytes} of the ${caplen} bytes of a packet are left`;
+  return new InputError(place.file, place.offset, `the file is cut short: ${message}`);
+}
+
+/** The packets of a pcap file whose first bytes are in `window`. Throws InputError for a broken file header. */
+export function pcapSource(window: ReadWindow): CaptureSource {
+  const { file, memory } = window;
+  const { view } = memory;
+  const format = readFormat(window);
+  const { littleEndian: le, headerBytes, unitsPerSecond, unit, mayBeSwapped, link, maxCaplen } = format;
   /** Packets and bytes handed over; doubles, because a capture may hold more than 2^31 of either. */
   const counts = new Float64Array(2);
-  window.pos = start + PCAP_HEADER_BYTES;
 
   /** Fills rows with the whole, sane records at hand; stops at the first that is not. */
   function createWalk(pkt: Int32Array): (max: number) => number {
@@ -110,33 +172,16 @@ export function pcapSource(window: ReadWindow): CaptureSource {
 
   /** Nothing whole is at hand: reads on. False at the end of the file; throws InputError for a fault. */
   function readOn(): boolean {
+    const place = (): RecordPlace => ({ file, at: window.pos, left: window.end - window.pos, offset: window.offset() });
     if (!window.fill(headerBytes)) {
-      const left = window.end - window.pos;
-      if (left === 0) return false;
-      throw new InputError(
-        file,
-        window.offset(),
-        `the file is cut short: ${left} of the ${headerBytes} bytes of a packet's header are left`,
-      );
+      if (window.end === window.pos) return false;
+      throw cutRecord(format, place(), 0);
     }
-    let caplen = view.getUint32(window.pos + 8, le);
-    let wirelen = view.getUint32(window.pos + 12, le);
-    if (mayBeSwapped && caplen > wirelen) [caplen, wirelen] = [wirelen, caplen];
-    if (caplen > maxCaplen || wirelen > 0x7fffffff) {
-      throw new InputError(
-        file,
-        window.offset(),
-        `the file is corrupt: a packet of ${wirelen} bytes with ${caplen} captured, where at most ${maxCaplen} can be`,
-      );
-    }
-    if (!window.fill(headerBytes + caplen)) {
-      const left = window.end - window.pos - headerBytes;
-      throw new InputError(
-        file,
-        window.offset(),
-        `the file is cut short: ${left} of the ${caplen} bytes of a packet are left`,
-      );
-    }
+    const fault = corruptRecord(view, format, place());
+    if (fault !== undefined) throw fault;
+    const first = view.getUint32(window.pos + 8, le);
+    const caplen = mayBeSwapped ? Math.min(first, view.getUint32(window.pos + 12, le)) : first;
+    if (!window.fill(headerBytes + caplen)) throw cutRecord(format, place(), caplen);
     return true;
   }
 
