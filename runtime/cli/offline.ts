@@ -54,7 +54,10 @@ export async function runOffline(
     throw error;
   });
   const clock = new Int32Array(Clock.WORDS);
-  const order = createLineOrder(clock, { entry: ({ text }) => sink.write(text), passed() {} });
+  const order = createLineOrder(clock, {
+    entry: ({ block, from, to }) => sink.writeBytes(block.bytes, from, to),
+    passed() {},
+  });
   const { emit, delivered } = createEmitter(clock, order.add, app.plan.subscriptions);
   const errors = createUserErrors({
     strict: settings.strict,

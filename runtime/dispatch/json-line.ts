@@ -1,5 +1,5 @@
 /** The text of a delivered line: one JSON object, subscription and time first, then one key per parameter in order. */
-import { jsonText } from './json-text.ts';
+import { jsonText, microsText } from './json-text.ts';
 
 /** Builds the lines of one worker. Keeps the fixed parts of every subscription's line. */
 export function createLineWriter(): (
@@ -47,7 +47,7 @@ export function createLineWriter(): (
 /** A time as digits, without the rounding of a double: six decimals, or nine when there are nanoseconds. */
 export function timeDigits(sec: number, nsec: number): string {
   const micros = Math.floor(nsec / 1000);
-  const fraction = nsec === micros * 1000 ? String(micros).padStart(6, '0') : String(nsec).padStart(9, '0');
+  const fraction = nsec === micros * 1000 ? microsText(micros) : String(nsec).padStart(9, '0');
   return `${sec >>> 0}.${fraction}`;
 }
 

@@ -3,7 +3,7 @@
  * thread can keep up with. A worker that is too far ahead of it, or of the others, waits for them, or drops what finds no
  * room and counts it: a core that receives from a port must not wait.
  */
-import type { EntrySink } from './line-order.ts';
+import type { Entry, EntrySink } from './line-order.ts';
 
 /** Entries as they cross threads. Entry `i` is the text from `ends[i - 1]` to `ends[i]`. */
 export interface LineBatch {
@@ -29,6 +29,7 @@ const PATIENCE_MS = 1000;
 export type WhenFull = 'wait' | 'drop';
 
 export interface LineBatcher extends EntrySink {
+  entry(entry: Entry): void;
   /** Sends what there is. */
   flush(): void;
   /** Lines dropped for want of room. */

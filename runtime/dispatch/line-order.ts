@@ -9,6 +9,8 @@
  */
 import { Clock } from '../clock.ts';
 import { Pkt } from '../packet/layout.ts';
+import { createEntryTable } from './entry-table.ts';
+import type { StoredText } from './line-store.ts';
 
 /** Behind every frame. */
 const TIMERS_KEY = Number.MAX_SAFE_INTEGER;
@@ -28,9 +30,12 @@ export interface Entry extends Place {
   readonly text: string;
 }
 
+/** An entry whose text is in a block of bytes, valid until the call that hands it on returns. */
+export interface StoredEntry extends Entry, StoredText {}
+
 /** Takes entries in their order. */
 export interface EntrySink {
-  entry(entry: Entry): void;
+  entry(entry: StoredEntry): void;
   /** Nothing before that place comes any more. */
   passed(time: number, key: number): void;
 }
@@ -50,11 +55,6 @@ export interface LineOrder {
   end(): void;
 }
 
-interface OpenEntry extends Entry {
-  text: string;
-  readonly group: number;
-}
-
 /** Negative when `a` stands before `b`. Equal only for what may stand either way. */
 export function compareEntries(a: Entry, b: Entry): number {
   if (a.time !== b.time) return a.time < b.time ? -1 : 1;
@@ -69,8 +69,12 @@ function isBefore(place: Place, time: number, key: number): boolean {
 
 /** Puts the lines of the core with that `clock` in order, for `sink`. */
 export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
-  let waiting: OpenEntry[] = [];
-  let last: OpenEntry | undefined;
+  const entries = createEntryTable();
+  const { compare } = entries;
+  /** Numbers of those that wait. */
+  let waiting: number[] = [];
+  /** The entry that the next line may join, or -1. */
+  let last = -1;
   let sorted = true;
   let reached = 0;
   let released = 0;
@@ -86,16 +90,19 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
 
   /** Hands on the first `n` that wait. */
   function handOn(n: number): void {
-    for (let i = 0; i < n; i++) sink.entry(waiting[i]);
+    for (let i = 0; i < n; i++) {
+      sink.entry(entries.at(waiting[i]));
+      entries.letGo(waiting[i]);
+    }
     waiting = n === waiting.length ? [] : waiting.slice(n);
-    if (waiting.length === 0) last = undefined;
+    if (waiting.length === 0) last = -1;
   }
 
   function sort(): void {
-    if (!sorted) waiting.sort(compareEntries);
+    if (!sorted) waiting.sort(compare);
     sorted = true;
     // What comes next must not join an entry that has moved.
-    last = undefined;
+    last = -1;
   }
 
   function add(line: string): void {
@@ -104,20 +111,18 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
     const byTimers = group !== 0;
     const time = draining ? Number.POSITIVE_INFINITY : Math.max(ts, byTimers ? released : reached);
     const key = draining ? ts : byTimers ? TIMERS_KEY : frame();
-    if (last !== undefined && last.time === time && last.key === key && last.group === group) {
-      last.text += line;
+    if (last !== -1 && entries.joins(last, time, key, group)) {
+      entries.append(last, line);
       return;
     }
-    if (draining && last !== undefined && key > last.key) {
+    if (draining && last !== -1 && key > entries.at(last).key) {
       sort();
       handOn(waiting.length);
       sink.passed(time, key);
     }
-    const entry: OpenEntry = { time, key, timers: byTimers, group, text: line };
-    const before = waiting.at(-1);
-    if (before !== undefined && compareEntries(before, entry) > 0) sorted = false;
-    waiting.push(entry);
-    last = entry;
+    last = entries.add(time, key, group, line);
+    if (sorted && waiting.length > 0 && compare(waiting[waiting.length - 1], last) > 0) sorted = false;
+    waiting.push(last);
   }
 
   return {
@@ -136,7 +141,7 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
       if (waiting.length > 0) {
         sort();
         let n = 0;
-        while (n < waiting.length && isBefore(waiting[n], released, key)) n++;
+        while (n < waiting.length && isBefore(entries.at(waiting[n]), released, key)) n++;
         if (n > 0) handOn(n);
       }
       sink.passed(released, key);

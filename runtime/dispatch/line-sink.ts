@@ -18,6 +18,8 @@ const RETRY_MS = 5;
 export interface LineSink {
   /** Takes a line, its newline included. Throws IrisError when it cannot be written. */
   write(line: string): void;
+  /** The same of lines in UTF-8: bytes `from` to `to` - 1, which may be overwritten when it returns. */
+  writeBytes(lines: Buffer, from: number, to: number): void;
   /** Hands what is buffered to the system. */
   flush(): void;
   /** Flushes, waiting for the reader, and lets go of the file; may be called again. */
@@ -145,6 +147,16 @@ export function openLineSink(path?: string, { sendNow }: SinkOptions = {}): Line
         }
       }
       used += buffer.write(line, used);
+    },
+    writeBytes(lines, from, to) {
+      if (to - from > BUFFER_BYTES - used) {
+        flush();
+        if (to - from > BUFFER_BYTES) {
+          writeAll(Buffer.from(lines.subarray(from, to)), to - from);
+          return;
+        }
+      }
+      used += lines.copy(buffer, used, from, to);
     },
     flush,
     async drained() {

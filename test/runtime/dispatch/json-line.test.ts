@@ -7,6 +7,7 @@ import { FiveTuple } from '../../../runtime/datatypes/five-tuple.ts';
 import { Lifespan } from '../../../runtime/datatypes/lifespan.ts';
 import { createEmitter } from '../../../runtime/dispatch/emit.ts';
 import { createLineWriter, timeDigits } from '../../../runtime/dispatch/json-line.ts';
+import { secondsText } from '../../../runtime/dispatch/json-text.ts';
 
 const test = suite('dispatch/json-line');
 
@@ -129,6 +130,23 @@ test('a class with a toJSON of its own is written by it', () => {
   assert.is(
     createLineWriter()('flows', 1, 0, { conn: new Short() }),
     '{"subscription":"flows","ts":1.000000,"conn":"mine"}\n',
+  );
+});
+
+test('seconds have the digits of their double, whether they are microseconds or not', () => {
+  const sec = fc.oneof(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.integer({ min: 0, max: 100_000 }), fc.nat(10));
+  const time = fc.record({ sec, nsec: fc.integer({ min: 0, max: 999_999_999 }), whole: fc.boolean() });
+  fc.assert(
+    fc.property(time, fc.double(), ({ sec, nsec, whole }, any) => {
+      const fraction = whole ? Math.floor(nsec / 1000) * 1000 : nsec;
+      const micros = sec * 1e6 + Math.floor(nsec / 1000);
+      for (const value of [sec + fraction * 1e-9, micros / 1e6, sec, nsec / 1e6]) {
+        assert.is(secondsText(value), String(value));
+        assert.is(secondsText(-value), String(-value));
+      }
+      if (Number.isFinite(any)) assert.is(secondsText(any), String(any));
+    }),
+    { numRuns: 5000 },
   );
 });
 

@@ -1,0 +1,117 @@
+/**
+ * The entries that wait for their turn, in columns: as objects so many would live long enough for the garbage collector to
+ * move them about.
+ */
+import { compareEntries, type StoredEntry } from './line-order.ts';
+import { createLineStore, type LineBlock, storedText } from './line-store.ts';
+
+export interface EntryTable {
+  /** A new entry with its first line; returns its number. */
+  add(time: number, key: number, group: number, line: string): number;
+  /** Whether a line with that place and group belongs to entry `n`. */
+  joins(n: number, time: number, key: number, group: number): boolean;
+  /** Adds a line to entry `n`. */
+  append(n: number, line: string): void;
+  /** Entry `n`, until the next call. */
+  at(n: number): StoredEntry;
+  /** Order of entries `a` and `b`, see {@link compareEntries}. */
+  compare(a: number, b: number): number;
+  /** Entry `n` was handed on. */
+  letGo(n: number): void;
+}
+
+const FIRST_CAPACITY = 1024;
+
+export function createEntryTable(): EntryTable {
+  const store = createLineStore();
+  let times = new Float64Array(FIRST_CAPACITY);
+  let keys = new Float64Array(FIRST_CAPACITY);
+  let groups = new Int32Array(FIRST_CAPACITY);
+  let froms = new Int32Array(FIRST_CAPACITY);
+  let tos = new Int32Array(FIRST_CAPACITY);
+  const blocks: LineBlock[] = [];
+  const free: number[] = [];
+  let used = 0;
+
+  /** One entry as an object: two are needed to compare. */
+  class View implements StoredEntry {
+    n = 0;
+    get time(): number {
+      return times[this.n];
+    }
+    get key(): number {
+      return keys[this.n];
+    }
+    get timers(): boolean {
+      return groups[this.n] !== 0;
+    }
+    get block(): LineBlock {
+      return blocks[this.n];
+    }
+    set block(block: LineBlock) {
+      blocks[this.n] = block;
+    }
+    get from(): number {
+      return froms[this.n];
+    }
+    set from(from: number) {
+      froms[this.n] = from;
+    }
+    get to(): number {
+      return tos[this.n];
+    }
+    set to(to: number) {
+      tos[this.n] = to;
+    }
+    get text(): string {
+      return storedText(this);
+    }
+  }
+  const view = new View();
+  const other = new View();
+
+  function grow(): void {
+    const capacity = times.length * 2;
+    const longer = <A extends Float64Array | Int32Array>(from: A, to: A): A => {
+      to.set(from);
+      return to;
+    };
+    times = longer(times, new Float64Array(capacity));
+    keys = longer(keys, new Float64Array(capacity));
+    groups = longer(groups, new Int32Array(capacity));
+    froms = longer(froms, new Int32Array(capacity));
+    tos = longer(tos, new Int32Array(capacity));
+  }
+
+  function at(n: number): View {
+    view.n = n;
+    return view;
+  }
+
+  return {
+    add(time, key, group, line) {
+      const n = free.pop() ?? used++;
+      if (n === times.length) grow();
+      times[n] = time;
+      keys[n] = key;
+      groups[n] = group;
+      store.put(line, at(n));
+      return n;
+    },
+    joins: (n, time, key, group) => times[n] === time && keys[n] === key && groups[n] === group,
+    append(n, line) {
+      store.append(line, at(n));
+    },
+    at,
+    compare(a, b) {
+      if (times[a] !== times[b]) return times[a] < times[b] ? -1 : 1;
+      view.n = a;
+      other.n = b;
+      return compareEntries(view, other);
+    },
+    letGo(n) {
+      store.letGo(at(n));
+      free.push(n);
+    },
+  };
+}
