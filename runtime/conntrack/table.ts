@@ -1,9 +1,11 @@
 /**
- * The connection table: an open-addressing index of pairs (hash, connection number) over the records of layout.ts. Hot.
+ * The connection table: an open-addressing index over the records of layout.ts. Hot.
  *
- * Linear probing, at most a third full, deletion by back-shift (no tombstones in the index). Numbers are stable while a
- * connection lives, and the latest one freed is the next one used, so that a warm record is reused. IPv6 addresses are
- * in a cold table of their own; the record holds their hashes, and a match of those is verified there.
+ * An entry of the index is one word: the connection's number, and above it as many of the hash's upper bits as there is
+ * room for (the lower ones choose the slot). 0: free. Linear probing, at most a third full, deletion by back-shift (no
+ * tombstones in the index). Numbers are stable while a connection lives, and the latest one freed is the next one used,
+ * so that a warm record is reused. IPv6 addresses are in a cold table of their own; the record holds their hashes, and a
+ * match of those is verified there.
  *
  * Both directions of a connection have the same hash. A candidate is compared with the packet as it is and turned
  * round, each by OR of XORs, and which of the two is zero is the packet's direction: no ends are ever put in order.
@@ -64,11 +66,13 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   // those costs a misprediction.
   const size = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 3)));
   const mask = size - 1;
-  const last = size * 2 - 1;
-  const index = new Int32Array(size * 2);
+  const index = new Int32Array(size);
+  /** Bits of an entry that are the connection's number; the others are the hash's. */
+  const numberBits = 32 - Math.clz32(maxConnections);
+  const numbers = 2 ** numberBits - 1;
   /** Of the burst at hand: where each row's search starts, then its record. */
   const slots = new Int32Array(ROWS_MAX);
-  const aheadFrom = Math.floor(L2_BYTES / (stride * 4 + 16));
+  const aheadFrom = Math.floor(L2_BYTES / (stride * 4 + 12));
   const free = new Int32Array(maxConnections);
   const sink = new Int32Array(1);
   // Plans keep what every packet needs in their first line: it is read ahead with the tracker's own.
@@ -108,15 +112,15 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
 
   function find(p: number): number {
     const hash = pktHash[p];
-    let slot = (hash & mask) << 1;
+    let slot = hash & mask;
     // What `lookAhead` found may have ended since, or another connection may have its record: then it does not match.
     let c = pktConn[p];
     for (;;) {
       if (c !== 0 && matches(c, p)) return c;
-      const id = index[slot + 1];
-      if (id === 0) return 0;
-      c = index[slot] === hash ? Math.imul(id, stride) : 0;
-      slot = (slot + 2) & last;
+      const entry = index[slot];
+      if (entry === 0) return 0;
+      c = (entry ^ hash) >>> numberBits === 0 ? Math.imul(entry & numbers, stride) : 0;
+      slot = (slot + 1) & mask;
     }
   }
 
@@ -144,32 +148,33 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       const at = id << 3;
       for (let i = 0; i < 8; i++) addr6[at + (i ^ (dir << 2))] = view.getInt32(l3 + 8 + (i << 2));
     }
-    let slot = (hash & mask) << 1;
-    while (index[slot + 1] !== 0) slot = (slot + 2) & last;
-    index[slot] = hash;
-    index[slot + 1] = id;
+    // Counted from the slot before, so that the step is known to the compiler before the first collision.
+    let slot = (hash - 1) & mask;
+    do slot = (slot + 1) & mask;
+    while (index[slot] !== 0);
+    index[slot] = (hash & ~numbers) | id;
     pktDir[p] = dir;
     return c;
   }
 
   function remove(c: number): void {
     const id = (c / stride) | 0;
-    let slot = recHash[c] & mask;
-    while (index[(slot << 1) + 1] !== id) slot = (slot + 1) & mask;
+    let slot = (recHash[c] - 1) & mask;
+    do slot = (slot + 1) & mask;
+    while ((index[slot] & numbers) !== id);
     // Close the hole: move back every later entry of the run that its probe would otherwise no longer reach.
     let look = slot;
     for (;;) {
       look = (look + 1) & mask;
-      const moved = index[(look << 1) + 1];
+      const moved = index[look];
       if (moved === 0) break;
-      const home = index[look << 1] & mask;
+      const home = recHash[Math.imul(moved & numbers, stride)] & mask;
       if (((look - home) & mask) >= ((look - slot) & mask)) {
-        index[slot << 1] = index[look << 1];
-        index[(slot << 1) + 1] = moved;
+        index[slot] = moved;
         slot = look;
       }
     }
-    index[(slot << 1) + 1] = 0;
+    index[slot] = 0;
     recMeta[c] = 0;
     free[freeTop++] = id;
     used--;
@@ -190,7 +195,7 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     }
     let kept = 0;
     for (let i = 0; i < n; i++) {
-      const slot = (pktHash[rows[i]] & mask) << 1;
+      const slot = pktHash[rows[i]] & mask;
       slots[i] = slot;
       kept ^= index[slot];
     }
@@ -198,8 +203,12 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       const p = rows[i];
       const hash = pktHash[p];
       let slot = slots[i];
-      while (index[slot] !== hash && index[slot + 1] !== 0) slot = (slot + 2) & last;
-      const id = index[slot + 1];
+      let entry = index[slot];
+      while (entry !== 0 && (entry ^ hash) >>> numberBits !== 0) {
+        slot = (slot + 1) & mask;
+        entry = index[slot];
+      }
+      const id = entry & numbers;
       const c = Math.imul(id, stride);
       pktConn[p] = c;
       slots[i] = c;
@@ -213,7 +222,7 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   }
 
   function touchRecord(c: number): number {
-    return index[(recHash[c] & mask) << 1] ^ line2[c];
+    return index[recHash[c] & mask] ^ line2[c];
   }
 
   return {
