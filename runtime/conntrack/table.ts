@@ -21,6 +21,8 @@ const KEY_BITS = Meta.PROTO_MASK | Meta.IPV6;
 export const ROWS_MAX = 256;
 /** Bytes of index and records beyond which `lookAhead` reads ahead: about what the L2 cache holds. */
 const L2_BYTES = 1 << 20;
+/** The first bursts take both ways of `lookAhead` in turn, so that the engine knows both when it compiles. */
+const TRIALS = 64;
 
 export interface ConnTable {
   /** The record of row `p`'s connection, or 0. Sets `Pkt.DIR`. Takes `Pkt.CONN` as a guess: 0, or any record. */
@@ -80,6 +82,8 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   let freeTop = 0;
   let next = 1;
   let used = 0;
+  /** Bursts so far, up to TRIALS. */
+  let bursts = 0;
 
   /** Whether the IPv6 addresses of row `p` are those of connection `id`, `turn` words (0 or 4) turned round. */
   function sameAddresses(p: number, id: number, turn: number): boolean {
@@ -181,7 +185,7 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   }
 
   function clear(): void {
-    for (let c = stride, end = Math.imul(next, stride); c < end; c += stride) recMeta[c] = 0;
+    rec.fill(0, 0, Math.imul(next, stride));
     index.fill(0);
     freeTop = 0;
     next = 1;
@@ -189,7 +193,8 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   }
 
   function lookAhead(rows: Int32Array, n: number): void {
-    if (used <= aheadFrom) {
+    const ahead = bursts < TRIALS ? (bursts++ & 1) === 0 : used > aheadFrom;
+    if (!ahead) {
       for (let i = 0; i < n; i++) pktConn[rows[i]] = 0;
       return;
     }

@@ -109,7 +109,8 @@ export function createConnTracker(
   const udp = config.udp_inactivity_timeout;
   const shortest = Math.min(establish, inactive, closed, udp);
   const longest = Math.max(establish, inactive, closed, udp);
-  const ticks = new Int32Array([establish, inactive, closed, udp].map((t) => Math.ceil(t / config.timeout_resolution)));
+  const timeouts = Float64Array.of(establish, inactive, closed, udp);
+  const ticks = new Int32Array(timeouts.map((t) => Math.ceil(t / config.timeout_resolution)));
   const wheel = createTimerWheel(core.rec, stride, due, {
     resolution: config.timeout_resolution,
     horizon: longest,
@@ -120,7 +121,7 @@ export function createConnTracker(
   /** The latest number of `Clock.GROUP`. */
   const group = new Int32Array(1);
 
-  /** Which of the four timeouts is in force: index into `ticks`. */
+  /** Which of the four timeouts is in force: index into `timeouts` and `ticks`. */
   function timeoutKind(c: number): number {
     const meta = recMeta[c];
     if ((meta & ConnMeta.PROTO_MASK) !== IpProto.TCP) return 3;
@@ -129,8 +130,7 @@ export function createConnTracker(
   }
 
   function timeoutOf(c: number): number {
-    const kind = timeoutKind(c);
-    return kind === 1 ? inactive : kind === 0 ? establish : kind === 2 ? closed : udp;
+    return timeouts[timeoutKind(c)];
   }
 
   function setClockTo(p: number): void {
@@ -350,17 +350,14 @@ export function createConnTracker(
       }
       const meta = recMeta[c];
       let ending = 0;
-      if (
-        isTcp &&
-        ((flags & (TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST)) !== 0 ||
-          (meta & (ConnMeta.ESTABLISHED | FINS)) !== ConnMeta.ESTABLISHED)
-      ) {
-        ending = tcp.update(c, p);
-        if ((ending & TcpEvent.ESTABLISHED) !== 0) {
-          ending &= ~TcpEvent.ESTABLISHED;
-          if ((recActions[c] & Action.HANDSHAKE) !== 0 && onL4EndHshk !== undefined) {
-            setActions(c, onL4EndHshk(c, p));
-          }
+      // Computed for all packets, so that it is known to the compiler however long only SYNs come.
+      const unsettled = (meta & (ConnMeta.ESTABLISHED | FINS)) ^ ConnMeta.ESTABLISHED;
+      const notable = (flags & (TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST)) | unsettled;
+      if (isTcp && notable !== 0) {
+        const event = tcp.update(c, p);
+        ending = event & ~TcpEvent.ESTABLISHED;
+        if (onL4EndHshk !== undefined && event !== ending && (recActions[c] & Action.HANDSHAKE) !== 0) {
+          setActions(c, onL4EndHshk(c, p));
         }
       }
       if (streaming && ending !== EndReason.RST) payload(c, p);

@@ -33,8 +33,11 @@ const HOLES = 2;
 /** Letters of the history that are kept, six a word of five bits each. */
 const MOST_LETTERS = 12;
 const LETTERS_A_WORD = 6;
-/** What the letters' numbers stand for, and where in `seen` the count of those kept begins. */
-const LETTERS = ' SHADFRTIQ^';
+/**
+ * What the letters' numbers stand for, in the order in which one packet adds them, and where in `seen` the count of those
+ * kept begins.
+ */
+const LETTERS = ' ^QSHIADFRT';
 const LETTER_COUNT = 24;
 /** Bits of `seen` for one direction: bit 0 says that `nextSeq` is known, the others which letters came. */
 const SEEN_BITS = 11;
@@ -46,18 +49,17 @@ const TCP = 6;
 const FIN = 1;
 const SYN = 2;
 const RST = 4;
-const ACK = 16;
 /** Letters of the history, by their place in LETTERS. */
-const S = 1;
-const H = 2;
-const A = 3;
-const D = 4;
-const F = 5;
-const R = 6;
-const T = 7;
-const I = 8;
-const Q = 9;
-const FLIPPED = 10;
+const FLIPPED = 1;
+const Q = 2;
+const S = 3;
+const H = 4;
+const I = 5;
+const A = 6;
+const D = 7;
+const F = 8;
+const R = 9;
+const T = 10;
 
 /**
  * A connection in numbers, per direction (index 0: from the originator, 1: from the responder).
@@ -135,49 +137,50 @@ export class ConnRecord {
     if (pdu.proto === TCP) {
       // D or A, without a branch: which of them comes next cannot be foretold.
       const letter = A + (-length >>> 31);
-      if (
-        (pdu.flags & (FIN | SYN | RST)) === 0 &&
-        pdu.seqNo === this.nextSeq[dir] &&
-        ((this.seen >>> (dir * SEEN_BITS + letter)) & 1) !== 0
-      ) {
-        this.nextSeq[dir] = (pdu.seqNo + length) >>> 0;
-      } else {
-        this.noteFlags(pdu);
+      const unseen = ~(this.seen >>> (dir * SEEN_BITS + letter)) & 1;
+      // The usual segment is the next one and has nothing new about it. What it changes is computed for all, so that it
+      // is known to the compiler however long only SYNs come.
+      const unusual = (pdu.flags & (FIN | SYN | RST)) | (pdu.seqNo ^ this.nextSeq[dir]) | unseen;
+      this.nextSeq[dir] = (this.nextSeq[dir] + (unusual === 0 ? length : 0)) >>> 0;
+      if (unusual !== 0) {
+        this.note(pdu, this.lettersOf(pdu));
         this.noteSequence(pdu);
       }
-    } else if (length > 0 && ((this.seen >>> (dir * SEEN_BITS + D)) & 1) === 0) {
-      this.note(pdu, D);
+    } else {
+      const unseen = ~(this.seen >>> (dir * SEEN_BITS + D)) & (-length >>> 31);
+      if (unseen !== 0) this.note(pdu, 1 << D);
     }
   }
 
-  /** Adds a letter to the history, the first time it comes from this direction. */
-  private note(pdu: L4Pdu, letter: number): void {
-    const dir = pdu.dir;
-    const bit = 1 << (dir * SEEN_BITS + letter);
-    if ((this.seen & bit) !== 0) return;
-    const count = this.seen >>> LETTER_COUNT;
-    this.seen |= bit;
-    if (count >= MOST_LETTERS) return;
-    this.seen += 1 << LETTER_COUNT;
-    const place = count < LETTERS_A_WORD ? 0 : 1;
-    this.letters[place] |= (letter + dir * 16) << ((count - place * LETTERS_A_WORD) * 5);
-  }
-
-  private noteFlags(pdu: L4Pdu): void {
+  /** Letters that this segment has, as bits by their numbers. Without branches, as `update` says why. */
+  private lettersOf(pdu: L4Pdu): number {
     const flags = pdu.flags;
-    const length = pdu.payloadLength;
-    if (this.seen === 0 && pdu.dir === 1) this.note(pdu, FLIPPED);
-    if ((flags & SYN) !== 0) {
-      if ((flags & (FIN | RST)) !== 0) this.note(pdu, Q);
-      if ((flags & ACK) !== 0) this.note(pdu, H);
-      else this.note(pdu, S);
-    } else if ((flags & (FIN | RST)) === (FIN | RST)) {
-      this.note(pdu, I);
+    const fin = flags & 1;
+    const syn = (flags >>> 1) & 1;
+    const rst = (flags >>> 2) & 1;
+    const ack = (flags >>> 4) & 1;
+    const data = -pdu.payloadLength >>> 31;
+    const closing = fin | rst;
+    const first = this.seen === 0 ? pdu.dir : 0;
+    const opening = (first << FLIPPED) | ((syn & closing) << Q) | ((syn & ~ack) << S) | ((syn & ack) << H);
+    const middle = ((~syn & fin & rst) << I) | ((ack & ~(syn | closing | data)) << A) | (data << D);
+    return opening | middle | (fin << F) | (rst << R);
+  }
+
+  /** Adds letters (bits by their numbers) to the history, each the first time it comes from this direction. */
+  private note(pdu: L4Pdu, letters: number): void {
+    const dir = pdu.dir;
+    let fresh = letters & ~(this.seen >>> (dir * SEEN_BITS));
+    this.seen |= fresh << (dir * SEEN_BITS);
+    while (fresh !== 0) {
+      const letter = 31 - Math.clz32(fresh & -fresh);
+      fresh &= fresh - 1;
+      const count = this.seen >>> LETTER_COUNT;
+      if (count >= MOST_LETTERS) return;
+      this.seen += 1 << LETTER_COUNT;
+      const place = count < LETTERS_A_WORD ? 0 : 1;
+      this.letters[place] |= (letter + dir * 16) << ((count - place * LETTERS_A_WORD) * 5);
     }
-    if (length > 0) this.note(pdu, D);
-    else if ((flags & (SYN | FIN | RST | ACK)) === ACK) this.note(pdu, A);
-    if ((flags & FIN) !== 0) this.note(pdu, F);
-    if ((flags & RST) !== 0) this.note(pdu, R);
   }
 
   /** Follows the sequence numbers of one direction: what is new, what came before, where a hole is. */
@@ -194,27 +197,29 @@ export class ConnRecord {
     if ((this.seen & known) === 0) {
       this.seen |= known;
       this.baseSeq[dir] = seq;
-      this.nextSeq[dir] = (seq + length + fin) >>> 0;
-      return;
+      this.nextSeq[dir] = seq;
     }
     const ahead = (seq - this.nextSeq[dir]) | 0;
-    // Beyond any window (RFC 7323 section 2.3): not of this stream.
-    if (ahead > 0x40000000 || ahead < -0x40000000) return;
-    if (ahead > 0) {
-      this.openHole(pdu, ahead);
-      this.nextSeq[dir] = (seq + length + fin) >>> 0;
-      return;
+    // Bytes, and a FIN, that lie behind all that was seen.
+    const fresh = ahead + length + fin;
+    if (ahead !== 0) {
+      // Beyond any window (RFC 7323 section 2.3): not of this stream.
+      if (ahead > 0x40000000 || ahead < -0x40000000) return;
+      if (ahead > 0) this.openHole(pdu, ahead);
+      // A keep-alive is one byte before the next, with one byte or none.
+      else if (length > 1 || (length === 1 && ahead !== -1)) this.noteRepeated(pdu, seq);
     }
-    // A keep-alive is one byte before the next, with one byte or none.
-    const again = ahead < 0 && length > 0 && !(ahead === -1 && length === 1);
-    if (again) {
-      if (((seq - this.baseSeq[dir]) | 0) < 0) this.lateStart[dir]++;
-      if (this.fillHoles(pdu) === 0 && ahead + length <= 0) {
-        this.retransmitted[dir]++;
-        this.note(pdu, T);
-      }
+    this.nextSeq[dir] = (this.nextSeq[dir] + (fresh > 0 ? fresh : 0)) >>> 0;
+  }
+
+  /** Payload whose first byte, `seq`, is before the one expected next. */
+  private noteRepeated(pdu: L4Pdu, seq: number): void {
+    const dir = pdu.dir;
+    if (((seq - this.baseSeq[dir]) | 0) < 0) this.lateStart[dir]++;
+    if (this.fillHoles(pdu) === 0 && ((seq - this.nextSeq[dir]) | 0) + pdu.payloadLength <= 0) {
+      this.retransmitted[dir]++;
+      this.note(pdu, 1 << T);
     }
-    if (ahead + length + fin > 0) this.nextSeq[dir] = (seq + length + fin) >>> 0;
   }
 
   /** `size` bytes are missing before this segment. */
