@@ -2,6 +2,7 @@
  * Data types kept in columns, given back as their class: one flyweight per worker whose prototype chain includes the
  * class, so that its methods, getters and `toJSON` run on a connection's columns as they would on an instance.
  */
+import { ConnMeta, Rec } from '../conntrack/layout.ts';
 
 export type ColumnType = 'u8' | 'u16' | 'u32' | 'i32' | 'f64' | 'bool';
 
@@ -26,7 +27,7 @@ export interface Follower {
 export interface Records {
   readonly rec: Int32Array;
   readonly recF: Float64Array;
-  /** Beside the records, as long as they, for fields marked `@rare`. */
+  /** Beside the records, as long as they, for fields marked `@rare`. Its first row is no record's and stays 0. */
   readonly rare?: Int32Array;
 }
 
@@ -70,28 +71,39 @@ export function columnView<T extends object>(
 
   const view: T = Object.create(proto);
 
-  function scalar({ type, word, rare: aside }: Column): PropertyDescriptor {
-    const rec = aside ? rare : near;
-    const recF = aside ? rareF : nearF;
+  /** Where the record's rare columns are: with the zeros of the first row until one of them is written. */
+  function rareRow(): number {
+    return (near[c + Rec.META] & ConnMeta.RARE) !== 0 ? c : 0;
+  }
+  function rareRowToWrite(): number {
+    near[c + Rec.META] |= ConnMeta.RARE;
+    return c;
+  }
+  function row(): number {
+    return c;
+  }
+  function scalar({ type, word, rare: aside = false }: Column): PropertyDescriptor {
+    const [rec, recF] = aside ? [rare, rareF] : [near, nearF];
+    const [from, to] = aside ? [rareRow, rareRowToWrite] : [row, row];
     function setDouble(value: number): void {
-      recF[(c + word) >> 1] = value;
+      recF[(to() + word) >> 1] = value;
     }
-    if (type === 'f64') return { get: () => recF[(c + word) >> 1], set: setDouble };
+    if (type === 'f64') return { get: () => recF[(from() + word) >> 1], set: setDouble };
     const mask = type === 'u8' ? 0xff : type === 'u16' ? 0xffff : -1;
     function set(value: number | boolean): void {
-      rec[c + word] = Number(value) & mask;
+      rec[to() + word] = Number(value) & mask;
     }
-    if (type === 'bool') return { get: () => rec[c + word] !== 0, set };
-    return { get: type === 'u32' ? () => rec[c + word] >>> 0 : () => rec[c + word], set };
+    if (type === 'bool') return { get: () => rec[from() + word] !== 0, set };
+    return { get: type === 'u32' ? () => rec[from() + word] >>> 0 : () => rec[from() + word], set };
   }
-  function array({ type, word, rare: aside }: Column, length: number): () => ColumnArray {
-    const rec = aside ? rare : near;
-    const recF = aside ? rareF : nearF;
+  function array({ type, word, rare: aside = false }: Column, length: number): () => ColumnArray {
+    const [rec, recF] = aside ? [rare, rareF] : [near, nearF];
+    const from = aside ? rareRow : row;
     const values = arrayOf(type, length);
     const source = type === 'f64' ? recF : rec;
     const shift = type === 'f64' ? 1 : 0;
     return () => {
-      const first = (c + word) >> shift;
+      const first = (from() + word) >> shift;
       for (let i = 0; i < length; i++) values[i] = source[first + i];
       return values;
     };

@@ -216,7 +216,8 @@ async function main(options: Options): Promise<void> {
   const model = `${cpus()[0]?.model ?? 'unknown processor'} x ${cpus().length}, Node ${process.versions.node}`;
   say(`${model}; load average ${loadavg()[0]?.toFixed(2)}`);
   say(
-    'ns of CPU per packet, reading and all threads included, in a loop that includes warm-up; ratios to the first line\n',
+    'ns of CPU per packet, reading and all threads included, in a loop that includes warm-up; ratios to the first line\n' +
+      'thread ratio: of the thread of the packets alone, which is what one waits for; compiling goes on beside it\n',
   );
   const results = options.shapes
     .flatMap((shape) => rounds(shape, subjects, options))

@@ -77,15 +77,16 @@ test('costs are medians per packet, with what differs from the floor', () => {
     connPackets: 10,
     connBytes: 100,
     cpuNs,
+    threadNs: cpuNs / 2,
     processNs: cpuNs + 1000,
   });
   const floor = [sample(300), sample(100), sample(200)];
   const ours = cost('ours', 10, [sample(900), sample(500, 4), sample(400)], floor, true);
   assert.equal([ours.median, ours.min, ours.process], [50, 40, 150]);
-  assert.equal([ours.ratio, ours.minRatio, ours.differs], [2.5, 4, []]);
+  assert.equal([ours.ratio, ours.minRatio, ours.threadRatio, ours.differs], [2.5, 4, 1.25, []]);
   const wrong = cost('ours', 10, [sample(900, 4)], floor, true);
   assert.equal(wrong.differs, ['delivered 4, floor 3']);
-  assert.match(printTable('shape', [ours, wrong]), /^shape\n.*median.*\n {2}ours +50 +40 +150 +2\.50 +4\.00\n/);
+  assert.match(printTable('shape', [ours, wrong]), /^shape\n.*median.*\n {2}ours +50 +40 +150 +2\.50 +4\.00 +1\.25\n/);
   assert.match(printTable('shape', [wrong]), /! ours did other work than the floor: delivered 4, floor 3$/);
 });
 

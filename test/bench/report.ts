@@ -12,6 +12,8 @@ export interface Cost {
   /** Median and least, divided by those of the floor of the same shape; undefined where they are not the same work. */
   readonly ratio: number | undefined;
   readonly minRatio: number | undefined;
+  /** Median of the packets' own thread, as a multiple of the floor's: without what the engine compiles beside it. */
+  readonly threadRatio: number | undefined;
   /** The work was not the floor's: what differs. */
   readonly differs: readonly string[];
 }
@@ -34,6 +36,8 @@ export function cost(
   const perPacket = (of: (sample: Sample) => number, list: readonly Sample[]) => list.map((s) => of(s) / packets);
   const loop = perPacket((s) => s.cpuNs, samples);
   const base = floor === undefined ? undefined : perPacket((s) => s.cpuNs, floor);
+  const thread = median(perPacket((s) => s.threadNs ?? Number.NaN, samples));
+  const threadRatio = base === undefined || Number.isNaN(thread) ? undefined : thread / median(base);
   const [sample, wanted] = [samples[0], floor?.[0]];
   const keys = ['packets', 'bytes', 'delivered', 'connPackets', 'connBytes'] as const;
   const differs =
@@ -47,6 +51,7 @@ export function cost(
     process: median(perPacket((s) => s.processNs, samples)),
     ratio: base === undefined ? undefined : median(loop) / median(base),
     minRatio: base === undefined ? undefined : Math.min(...loop) / Math.min(...base),
+    threadRatio,
     differs,
   };
 }
@@ -54,7 +59,7 @@ export function cost(
 /** One shape's table: a line per subject. */
 export function printTable(title: string, costs: readonly Cost[]): string {
   const rows = [
-    ['', 'median', 'min', 'process', 'ratio', 'min ratio'],
+    ['', 'median', 'min', 'process', 'ratio', 'min ratio', 'thread ratio'],
     ...costs.map((c) => [
       c.subject,
       c.median.toFixed(0),
@@ -62,9 +67,10 @@ export function printTable(title: string, costs: readonly Cost[]): string {
       c.process.toFixed(0),
       c.ratio?.toFixed(2) ?? '',
       c.minRatio?.toFixed(2) ?? '',
+      c.threadRatio?.toFixed(2) ?? '',
     ]),
   ];
-  const widths = [0, 1, 2, 3, 4, 5].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = [0, 1, 2, 3, 4, 5, 6].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) =>
     row
       .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))

@@ -18,7 +18,7 @@ import { moduleOf } from './filters.ts';
 import type { Sample } from './floor.ts';
 import { receiveAndDecode, receiveAndTrack, receiveOnly } from './ports.ts';
 
-export type Counts = Omit<Sample, 'cpuNs' | 'processNs'>;
+export type Counts = Omit<Sample, 'cpuNs' | 'threadNs' | 'processNs'>;
 
 /** Gets everything ready and returns the work to be measured. `onPoll` is called before every poll of the source. */
 export type Prepare = (capture: string, max: number, onPoll?: () => void) => Promise<() => Counts | Promise<Counts>>;

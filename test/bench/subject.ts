@@ -3,6 +3,7 @@
  * Prints one JSON line, a Sample and what the garbage collector did.
  */
 
+import { readFileSync } from 'node:fs';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 import type { Sample } from './floor.ts';
@@ -63,16 +64,28 @@ function noteBurst(burst: { ms: number; clockMs: number; atMs: number }): void {
   if (burst.ms > (longest[least]?.ms ?? 0)) longest[least] = burst;
 }
 
+/** CPU time of this thread in nanoseconds; undefined where the system does not tell. */
+function threadNs(): number | undefined {
+  try {
+    return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]);
+  } catch {
+    return undefined;
+  }
+}
+
 const work = await prepare(capture, Number(max), gcFlag === '--gc' ? onPoll : undefined);
 await setImmediate();
 pauses.length = 0;
+const threadBefore = threadNs();
 const before = process.cpuUsage();
 const counts = await work();
 const used = process.cpuUsage(before);
+const threadAfter = threadNs();
 const whole = process.cpuUsage();
 const sample: Sample = {
   ...counts,
   cpuNs: (used.user + used.system) * 1000,
+  ...(threadBefore === undefined || threadAfter === undefined ? {} : { threadNs: threadAfter - threadBefore }),
   processNs: (whole.user + whole.system) * 1000,
 };
 // The observer's entries arrive once the loop gives the event loop a turn.
