@@ -261,7 +261,6 @@ export function createTimerWheel(
           block = state[State.FIRING];
           left -= Block.ENTRIES;
         }
-        left--;
       }
     },
     over(c, ticks) {
