@@ -203,7 +203,7 @@ export function createAnalysis(host: AnalysisHost, path: string): Analysis {
   function readText(path: string): SourceFile | { readonly error: string } {
     const whole = joinPath(folder, path);
     const text = host.readFile(whole);
-    return text === undefined ? { error: `there is no file \`${whole}\`` } : { path: whole, text };
+    return text === undefined ? { error: `there is no file \`${whole || path}\`` } : { path: whole, text };
   }
 
   return { resolveUse, dataType, dataTypeNames, readText, columns };

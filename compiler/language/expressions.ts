@@ -171,7 +171,7 @@ export function createExpressions(file: SourceFile, scope: Scope, sets: Sets, re
     op: Operator,
     fields: readonly CatalogField[] | undefined,
   ): Comparison | undefined {
-    if (expr.value === undefined) return undefined;
+    if (expr.value === undefined || !isSetThere(op, expr.value, fields)) return undefined;
     const asText = fields?.some(({ field }) => field.type.startsWith('text') || field.type === 'bytes') ?? true;
     const found = readValue(expr.value, asText);
     if (found === undefined) return undefined;
@@ -183,6 +183,18 @@ export function createExpressions(file: SourceFile, scope: Scope, sets: Sets, re
       isSet: found.isSet,
       valueSpan: expr.value.span,
     };
+  }
+
+  /** Whether a name where a set must stand is one, or a value of the field; reports it if it is neither. */
+  function isSetThere(op: Operator, value: Value, fields: readonly CatalogField[] | undefined): boolean {
+    if (!['in', 'contains any'].includes(positiveOf(op) ?? op) || value.kind !== 'name') return true;
+    const { name, span } = value;
+    const named = (fields ?? []).some(({ field }) => Object.hasOwn(field.names ?? {}, name));
+    if (sets.has(name) || scope.broken.has(name) || named) return true;
+    report.error('unknown-name', span, `there is no set \`${name}\``, {
+      suggestion: didYouMean(name, scope.sets.keys()),
+    });
+    return false;
   }
 
   function readValue(value: Value, asText: boolean): { elements: readonly Element[]; isSet: boolean } | undefined {
@@ -308,6 +320,7 @@ function ownElements(fields: readonly CatalogField[], type: string, elements: re
   return elements.filter(({ value }) => {
     if (value.kind === 'addr' || value.kind === 'prefix') return value.bytes.length === size;
     if (value.kind === 'range' && value.low.kind === 'addr') return value.low.bytes.length === size;
-    return true;
+    // What is no address of either is said to be none once.
+    return type === 'ipv4';
   });
 }

@@ -86,12 +86,12 @@ export function createSets(statements: ReadonlyMap<string, SetStatement>, env: C
   };
 }
 
-/** One value per line; `#` starts a comment at the beginning of a line or after space. */
+/** One value per line, whichever way lines end; `#` starts a comment at the beginning of a line or after space. */
 function splitLines(text: string): StringLiteral[] {
   const values: StringLiteral[] = [];
   let start = 0;
   for (const line of text.split('\n')) {
-    const content = line.replace(/(^|\s)#.*$/, '');
+    const content = line.replace(/(^|\s)#.*$/s, '');
     const value = content.trim();
     if (value !== '') {
       const from = start + content.indexOf(value);

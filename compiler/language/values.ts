@@ -263,8 +263,11 @@ function mismatch(field: FieldDef, element: Element, path: string, report: Repor
   const { value } = element;
   const names = FAMILIES[field.type] === 'number' && field.names !== undefined ? Object.keys(field.names) : [];
   const example = names.length > 0 ? `such as \`${names[0]}\`` : undefined;
-  const found = value.kind === 'name' ? `\`${value.name}\` is not one` : `this is ${valueNoun(value)}`;
-  report.error('value-type', value.span, `\`${path}\` is ${NOUNS[field.type]}; ${found}`, at(element, example));
+  // A line of a file is whatever it can be: there no kind is written that could be the wrong one.
+  const shown = value.kind === 'name' ? value.name : value.kind === 'string' && element.file && value.value;
+  const found = shown ? `\`${shown}\` is not one` : `this is ${valueNoun(value)}`;
+  const noun = path.startsWith('ip.') ? 'an IPv4 or IPv6 address' : NOUNS[field.type];
+  report.error('value-type', value.span, `\`${path}\` is ${noun}; ${found}`, at(element, example));
   return undefined;
 }
 

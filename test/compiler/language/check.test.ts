@@ -14,16 +14,16 @@ const FILES = {
   'empty.txt': '#\n',
 };
 
-function run(text: string): { program: TypedProgram | undefined; diagnostics: readonly Diagnostic[] } {
+function run(text: string, files = FILES): { program: TypedProgram | undefined; diagnostics: readonly Diagnostic[] } {
   const file = { path: 'test.iris', text };
   const { ast, diagnostics } = parseFilterFile(file);
-  const checked = check(ast, file, testEnvironment(FILES));
+  const checked = check(ast, file, testEnvironment(files));
   return { program: checked.program, diagnostics: [...diagnostics, ...checked.diagnostics] };
 }
 
 /** The typed condition of a subscription to connection records at a level where everything is allowed. */
-function typed(condition: string, before = ''): TypedExpr {
-  const { program, diagnostics } = run(`${before}\nsubscribe f(pdu: L4Pdu) at InL4Conn when ${condition}`);
+function typed(condition: string, before = '', files = FILES): TypedExpr {
+  const { program, diagnostics } = run(`${before}\nsubscribe f(pdu: L4Pdu) at InL4Conn when ${condition}`, files);
   assert.equal(
     diagnostics.filter(({ severity }) => severity === 'error').map(({ message }) => message),
     [],
@@ -163,6 +163,8 @@ test('lets, sets, files of values and user filters stand for what they hold', ()
   assert.is(show(typed('tls.sni in H', 'set H = lines("hosts.txt")')), 'tls.sni:text-in[a.com|b.com]');
   const nets = '(ipv4.src_addr:ranges[167772160..184549375] or ipv6.src_addr:ranges[1])';
   assert.is(show(typed('ip.src in N', 'set N = lines("nets.txt")')), nets);
+  const windows = { ...FILES, 'hosts.txt': '\ufeff# from elsewhere\r\na.com\r\n\r\nb.com # the other\r\n' };
+  assert.is(show(typed('tls.sni in H', 'set H = lines("hosts.txt")', windows)), 'tls.sni:text-in[a.com|b.com]');
   assert.is(show(typed('not notInternal', 'use { notInternal } from "./user.ts"')), 'not notInternal()');
 });
 
@@ -281,6 +283,14 @@ test('declarations: duplicates, reserved names, cycles, unreadable files, unused
   ] as const) {
     assert.equal(errors(text + end), expected, text);
   }
+  assert.equal(conditionErrors('tls.sni in HOST and tls.sni not contains any H', "set HOSTS = {'a'}"), [
+    'unknown-name: there is no set `HOST` | did you mean `HOSTS`?',
+    'unknown-name: there is no set `H`',
+  ]);
+  assert.equal(conditionErrors('ip.addr = HOST or ip.src in {80}'), [
+    'value-type: `ip.addr` is an IPv4 or IPv6 address; `HOST` is not one',
+    'value-type: `ip.src` is an IPv4 or IPv6 address; this is a number',
+  ]);
   const [inFile] = run(`set A = lines("bad.txt")\nsubscribe f(c: ConnRecord) when ipv4.addr in A`).diagnostics;
   assert.is(inFile?.file.path, 'bad.txt');
   assert.equal(inFile?.span, { start: 9, end: 12 });
