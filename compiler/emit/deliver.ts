@@ -2,7 +2,7 @@
 import type { DataTypeInfo, Level } from '../analysis/info.ts';
 import type { TypedParam } from '../language/typed.ts';
 import { patternText } from '../plan/atom.ts';
-import { isStreaming } from '../plan/deliveries.ts';
+import { isStreaming, repeats } from '../plan/deliveries.ts';
 import { ownerOf } from '../plan/parts.ts';
 import { patternOfMark } from '../plan/plan.ts';
 import type { Thread } from '../plan/threads.ts';
@@ -31,9 +31,6 @@ function patternTexts({ index }: Subscriber, level: Level, { plan }: Context): r
     patternText(pattern.filter((l) => l.atom.predicate.kind !== 'session')),
   );
 }
-
-/** Deliveries that can come again for one connection say whether they want more. */
-export const repeats = (level: Level): boolean => isStreaming(level) || level === 'L7EndHdrs';
 
 /** Deliveries that can end the subscription: they return false then. */
 export function answers({ source }: Subscriber, level: Level): boolean {

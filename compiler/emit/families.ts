@@ -38,7 +38,13 @@ export function familyFunction(
   });
   while (values.length < FIELDS) values.push('0');
   const give = `${membersName(subscriber, context)}[member]?.(${args.join(', ')})`;
-  const body = again ? [`if (!${handler}.left(c, member) && ${give} === false) ${handler}.leave(c, member)`] : [give];
+  const body = again
+    ? [
+        `if (${handler}.left(c, member)) continue`,
+        `if (${give} === false) ${handler}.leave(c, member)`,
+        'else wanted = true',
+      ]
+    : [give];
   return {
     doc: [commentText(`The ${family.members.length} subscriptions that ask for ${text}: those whose ends these are.`)],
     head: `function ${subscriber.deliver.get(family.level) ?? ''}(${parameters}): ${again ? 'boolean' : 'void'} {`,
@@ -46,11 +52,12 @@ export function familyFunction(
       lines(
         ...locals.lines(),
         `const count = ${handler}.find(${values.join(', ')})`,
+        ...(again ? ['let wanted = false'] : []),
         'for (let i = 0; i < count; i++) {',
         `  const member = ${handler}.found[i] as number`,
         ...body.map((line) => `  ${line}`),
         '}',
-        ...(again ? ['return true'] : []),
+        ...(again ? ['return wanted'] : []),
       ),
     ],
   };

@@ -44,6 +44,9 @@ const STREAMING: ReadonlySet<Level> = new Set<Level>(['InL4Conn', 'InL4Stream'])
 
 export const isStreaming = (level: Level): boolean => STREAMING.has(level);
 
+/** Whether a level can come again for one connection: deliveries say then whether they want more. */
+export const repeats = (level: Level): boolean => isStreaming(level) || level === 'L7EndHdrs';
+
 /** Application protocols whose sessions the parameters of a subscription hold. */
 export function sessionProtocols(subscription: TypedSubscription, world: World): readonly ProtocolDef[] {
   const names = new Set(subscription.params.flatMap(({ type }) => sessionsOfType(type)));

@@ -6,7 +6,7 @@
 import type { Level } from '../analysis/info.ts';
 import type { FieldPredicate, TypedSubscription } from '../language/typed.ts';
 import { fieldAtom, fieldKey, type Literal, type Pattern, patternKey, patternText, positive } from './atom.ts';
-import { type Delivery, isStreaming } from './deliveries.ts';
+import { type Delivery, repeats } from './deliveries.ts';
 import { mergePatterns } from './dnf.ts';
 import { describeTest, isConflict, simplifyPattern } from './pattern.ts';
 import type { World } from './presence.ts';
@@ -46,9 +46,11 @@ const MAX_FIELDS = 4;
 /** The union of the members' ends may be this many patterns; beyond that it would cost more than it saves. */
 const MAX_UNION = 24;
 
-/** A delivery as a product: one of the ends, and one of the others. */
+/** A delivery, or its part over one version of IP, as a product: one of the ends, and one of the others. */
 interface Factors {
+  /** The delivery that it is part of. */
   readonly delivery: Delivery;
+  readonly patterns: readonly Pattern[];
   readonly ends: readonly Pattern[];
   readonly others: readonly Pattern[];
 }
@@ -60,7 +62,7 @@ export function groupFamilies(
 ): Families {
   const units = [...subscriptions];
   const families: Family[] = [];
-  const gone = new Set<Delivery>();
+  const gone = new Set<Pattern>();
   const added: Delivery[] = [];
   for (const group of candidates(subscriptions, deliveries)) {
     const [first] = group;
@@ -69,13 +71,18 @@ export function groupFamilies(
     const family = familyOf(group, units.length);
     const patterns = family === undefined ? undefined : unionOf(group, world);
     if (family === undefined || patterns === undefined) continue;
-    for (const { delivery } of group) gone.add(delivery);
+    for (const pattern of group.flatMap((one) => one.patterns)) gone.add(pattern);
     const text = first.others.map(patternText).join(' or ');
-    units.push({ ...source, name: `${source.name}Family`, callback: undefined, text });
+    units.push({ ...source, name: `${source.name}Family`, levels: [family.level], callback: undefined, text });
     families.push(family);
     added.push({ subscription: family.unit, level: family.level, patterns });
   }
-  return { units, deliveries: [...deliveries.filter((d) => !gone.has(d)), ...added], families };
+  const rest = deliveries.flatMap((delivery): Delivery[] => {
+    const patterns = delivery.patterns.filter((pattern) => !gone.has(pattern));
+    if (patterns.length === delivery.patterns.length) return [delivery];
+    return patterns.length === 0 ? [] : [{ ...delivery, patterns }];
+  });
+  return { units, deliveries: [...rest, ...added], families };
 }
 
 /** Deliveries that differ in their ends only, in order of declaration. */
@@ -87,23 +94,34 @@ function candidates(
   for (const delivery of deliveries) {
     const subscription = subscriptions[delivery.subscription];
     if (subscription === undefined || !canShare(subscription, delivery.level)) continue;
-    const factors = factorsOf(delivery);
-    if (factors === undefined) continue;
     const params = subscription.params.map(({ type }) => `${type.module}#${type.name}`).join(' ');
-    const key = [delivery.level, params, ...factors.others.map(patternKey).sort()].join('\n');
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [factors]);
-    else group.push(factors);
+    for (const patterns of byVersion(delivery.patterns)) {
+      const factors = factorsOf(delivery, patterns);
+      if (factors === undefined) continue;
+      const key = [delivery.level, params, ...factors.others.map(patternKey).sort()].join('\n');
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, [factors]);
+      else group.push(factors);
+    }
   }
   return [...groups.values()].filter((group) => group.length >= FAMILY_FROM);
 }
 
+/** Patterns over IPv4 and over IPv6 apart, if all are of one of them: a connection has either. */
+function byVersion(patterns: readonly Pattern[]): readonly (readonly Pattern[])[] {
+  const of = (name: string): readonly Pattern[] =>
+    patterns.filter((pattern) => pattern.some(({ atom, positive }) => positive && atom.key === name));
+  const [v4, v6] = [of('ipv4'), of('ipv6')];
+  return v4.length > 0 && v6.length > 0 && v4.length + v6.length === patterns.length ? [v4, v6] : [patterns];
+}
+
 /**
- * Members have no state of their own but "no more of this connection", so that what streams or keeps an object per
- * connection stays by itself.
+ * Members have no state of their own but "no more of this connection" of one level, so that what keeps an object per
+ * connection, or can be silenced at several levels, stays by itself.
  */
 function canShare({ callback, levels, params }: TypedSubscription, level: Level): boolean {
-  if (levels.length !== 1 || level === 'Packet' || isStreaming(level)) return false;
+  if (level === 'Packet') return false;
+  if (levels.length > 1 && (callback?.streaming === true || levels.some(repeats))) return false;
   if (callback !== undefined && callback.kind !== 'function') return false;
   return params.every(({ type }) => type.kind !== 'object' && type.name !== 'FilterStr');
 }
@@ -125,12 +143,12 @@ function isEnd({ atom, positive }: Literal): boolean {
   return positive && predicate.kind === 'field' && predicate.test.kind === 'ranges' && ENDS.has(fieldKey(predicate));
 }
 
-/** The delivery's patterns as every combination of some ends with some others; undefined if they are none. */
-function factorsOf(delivery: Delivery): Factors | undefined {
+/** Patterns as every combination of some ends with some others; undefined if they are none. */
+function factorsOf(delivery: Delivery, patterns: readonly Pattern[]): Factors | undefined {
   const ends = new Map<string, Pattern>();
   const others = new Map<string, Pattern>();
   const pairs = new Set<string>();
-  for (const pattern of delivery.patterns) {
+  for (const pattern of patterns) {
     const own = pattern.filter(isEnd);
     const other = pattern.filter((l) => !isEnd(l));
     if (own.length === 0) return undefined;
@@ -139,7 +157,7 @@ function factorsOf(delivery: Delivery): Factors | undefined {
     pairs.add(`${patternKey(own)}\n${patternKey(other)}`);
   }
   if (pairs.size !== ends.size * others.size) return undefined;
-  return { delivery, ends: [...ends.values()], others: [...others.values()] };
+  return { delivery, patterns, ends: [...ends.values()], others: [...others.values()] };
 }
 
 function familyOf(group: readonly Factors[], unit: number): Family | undefined {

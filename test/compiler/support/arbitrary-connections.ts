@@ -65,35 +65,41 @@ const endsOfV6: fc.Arbitrary<TypedExpr> = fc
       within(path, [big(address), (1n << 128n) - 1n]),
     );
   });
-/** Programs of many subscriptions that ask the same, each of other ends. */
+const endsOfV4: fc.Arbitrary<TypedExpr> = fc.oneof(
+  fc
+    .tuple(fc.constantFrom('ipv4.src_addr', 'ipv4.dst_addr'), fc.constantFrom(...V4), fc.nat(40), fc.nat(2))
+    .map(([path, low, off, more]) => within(path, [(low >>> 0) + off, (low >>> 0) + off + more])),
+  fc
+    .tuple(port, port)
+    .map(([low, high]) => or(within('tcp.src_port', low), within('tcp.dst_port', [Math.min(low, high), high]))),
+  fc
+    .tuple(port, fc.constantFrom(...V4))
+    .map(([low, address]) => and(within('tcp.dst_port', low), within('ipv4.src_addr', address >>> 0))),
+);
+const membersOf = (ends: fc.Arbitrary<TypedExpr>): fc.Arbitrary<TypedExpr[]> =>
+  fc.array(ends, { minLength: 8, maxLength: 30 });
+/** Programs of many subscriptions that ask the same, each of other ends: of either version of IP, or of both. */
 export const families: fc.Arbitrary<TypedProgram> = fc
   .tuple(
     expressions(fc.oneof(fc.constantFrom('tcp', 'udp').map(proto), late)),
-    fc.constantFrom<Level>('L4FirstPacket', 'InL4Conn', 'L7OnDisc', 'L7EndHdrs', 'L4Terminated'),
+    fc.constantFrom<Level[]>(
+      ['L4FirstPacket'],
+      ['InL4Conn'],
+      ['InL4Stream'],
+      ['L7OnDisc'],
+      ['L7EndHdrs'],
+      ['L4Terminated'],
+      ['L7OnDisc', 'L4Terminated'],
+      ['L4FirstPacket', 'L4EndHshk'],
+    ),
     fc.oneof(
-      fc.array(endsOfV6, { minLength: 8, maxLength: 30 }).map((ends) => ({ ip: 'ipv6', ends })),
-      fc
-        .array(
-          fc.oneof(
-            fc
-              .tuple(fc.constantFrom('ipv4.src_addr', 'ipv4.dst_addr'), fc.constantFrom(...V4), fc.nat(40), fc.nat(2))
-              .map(([path, low, off, more]) => within(path, [(low >>> 0) + off, (low >>> 0) + off + more])),
-            fc
-              .tuple(port, port)
-              .map(([low, high]) =>
-                or(within('tcp.src_port', low), within('tcp.dst_port', [Math.min(low, high), high])),
-              ),
-            fc
-              .tuple(port, fc.constantFrom(...V4))
-              .map(([low, address]) => and(within('tcp.dst_port', low), within('ipv4.src_addr', address >>> 0))),
-          ),
-          { minLength: 8, maxLength: 30 },
-        )
-        .map((ends) => ({ ip: 'ipv4', ends })),
+      membersOf(endsOfV6.map((own) => and(proto('ipv6'), own))),
+      membersOf(endsOfV4.map((own) => and(proto('ipv4'), own))),
+      membersOf(fc.tuple(endsOfV4, endsOfV6).map(([v4, v6]) => or(and(proto('ipv4'), v4), v6))),
     ),
   )
-  .map(([common, level, { ip, ends }]) =>
-    program(...ends.map((own, i) => subscribe(`s${i}`, {}, [level], and(proto(ip), proto('tcp'), own, common)))),
+  .map(([common, levels, ends]) =>
+    program(...ends.map((own, i) => subscribe(`s${i}`, {}, levels, and(proto('tcp'), own, common)))),
   );
 
 /** Subscriptions that ask one text for one of many values each, most of which never come, some together with another test. */
