@@ -9,6 +9,7 @@ const CR = 13;
 const SPACE = 32;
 const TAB = 9;
 const COLON = 58;
+const POINT = 46;
 
 /** Longest method that is believed. */
 const METHOD_MAX = 24;
@@ -38,14 +39,15 @@ function standsAt(bytes: Uint8Array, at: number, end: number, text: string): boo
   return true;
 }
 
-/** `HTTP/1.` and a digit, as sent. */
+/** `HTTP/` and two digits with a point between them, as sent (RFC 9112 section 2.3). */
 function isVersion(bytes: Uint8Array, at: number, end: number): boolean {
-  const { length } = VERSION;
-  if (at + length + 1 > end) return false;
-  for (let i = 0; i < length; i++) if (bytes[at + i] !== VERSION.charCodeAt(i)) return false;
-  return isDigit(bytes[at + length]);
+  if (at + VERSION_LENGTH > end) return false;
+  for (let i = 0; i < VERSION.length; i++) if (bytes[at + i] !== VERSION.charCodeAt(i)) return false;
+  const major = at + VERSION.length;
+  return isDigit(bytes[major]) && bytes[major + 1] === POINT && isDigit(bytes[major + 2]);
 }
-const VERSION = 'HTTP/1.';
+const VERSION = 'HTTP/';
+const VERSION_LENGTH = VERSION.length + 3;
 
 function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
@@ -81,7 +83,7 @@ function isIcy(bytes: Uint8Array, at: number, end: number): boolean {
 
 /** Where the status code of a status line stands. */
 function codeAt(bytes: Uint8Array, at: number): number {
-  return bytes[at] === 0x49 ? at + 4 : at + VERSION.length + 2;
+  return bytes[at] === 0x49 ? at + 4 : at + VERSION_LENGTH + 1;
 }
 
 function probeRequestLine(bytes: Uint8Array, offset: number, end: number): Probe {
@@ -110,15 +112,17 @@ function methodEnd(bytes: Uint8Array, offset: number, end: number): number {
 
 function isRequestLine(bytes: Uint8Array, at: number, lf: number): boolean {
   const stop = contentEnd(bytes, at, lf);
-  const version = stop - VERSION.length - 1;
+  const version = stop - VERSION_LENGTH;
   const method = methodEnd(bytes, at, lf);
+  // PRI is no request but the preface of HTTP/2 (RFC 9113 section 11.6).
+  if (hasMethod(bytes, at, lf, 'PRI')) return false;
   return method > 0 && version > method + 2 && bytes[version - 1] === SPACE && isVersion(bytes, version, stop);
 }
 
 /** Whether the line is a request of HTTP/0.9: `GET /path`, without a version and without header lines behind it. */
 export function isSimpleRequest(bytes: Uint8Array, at: number, lf: number): boolean {
   const stop = contentEnd(bytes, at, lf);
-  if (stop < at + 5 || isVersion(bytes, stop - VERSION.length - 1, stop)) return false;
+  if (stop < at + 5 || isVersion(bytes, stop - VERSION_LENGTH, stop)) return false;
   if (!hasMethod(bytes, at, stop, 'GET')) return false;
   if (bytes[at + 4] !== 0x2f && !standsAt(bytes, at + 4, stop, 'http://')) return false;
   for (let i = at + 4; i < stop; i++) if (bytes[i] <= SPACE || bytes[i] > 0x7e) return false;
@@ -166,7 +170,7 @@ export function startLineParts(head: Uint8Array): readonly [start: number, end: 
       [Math.min(second + 1, stop), stop],
     ];
   }
-  const version = stop - VERSION.length - 1;
+  const version = stop - VERSION_LENGTH;
   if (isSimpleRequest(head, 0, stop)) {
     return [
       [0, first],
@@ -174,17 +178,17 @@ export function startLineParts(head: Uint8Array): readonly [start: number, end: 
       [stop, stop],
     ];
   }
-  return [
-    [0, first],
-    [first + 1, version - 1],
-    [version, stop],
-  ];
+  return [[0, first], trimmed(head, first + 1, version), [version, stop]];
 }
 
 /** Value of a header line: from behind the name's colon to the line's LF, without the white space at either end. */
 function valueIn(bytes: Uint8Array, from: number, lf: number): readonly [start: number, end: number] {
-  let start = from;
-  let stop = contentEnd(bytes, from, lf);
+  return trimmed(bytes, from, contentEnd(bytes, from, lf));
+}
+
+/** What lies from `from` to `to`, without the white space at either end. */
+function trimmed(bytes: Uint8Array, from: number, to: number): [start: number, end: number] {
+  let [start, stop] = [from, to];
   while (start < stop && isBlank(bytes[start])) start++;
   while (stop > start && isBlank(bytes[stop - 1])) stop--;
   return [start, stop];

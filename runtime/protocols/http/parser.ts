@@ -264,6 +264,7 @@ class HttpParser implements SessionParser {
       enterBody(direction, NO_BODY);
       return;
     }
+    if (request !== undefined && this.waiting.length === 1) this.heedRefusal(request);
     const to = (method: string) => request !== undefined && hasMethod(request, 0, request.length, method);
     const head = keep(bytes, start, end - start);
     if (request !== undefined) this.deliver(head, direction.bodyAt);
@@ -280,6 +281,14 @@ class HttpParser implements SessionParser {
       this.switched = true;
     } else if (status === 204 || status === 304 || to('HEAD')) enterBody(direction, NO_BODY);
     else enterBody(direction, bodyOf(bytes, start, end, true));
+  }
+
+  /** A final answer came: a client that waits with the body of `request` (RFC 9110 section 10.1.1) does not send it then. */
+  private heedRefusal(request: Uint8Array): void {
+    const { client } = this;
+    if (client === undefined || client.seen !== client.bodyAt) return;
+    if (client.state !== State.BODY && client.state !== State.CHUNK_SIZE) return;
+    if (headerIs(request, 0, request.length, 'expect', '100-continue')) enterBody(client, NO_BODY);
   }
 
   /** Delivers the oldest request. */

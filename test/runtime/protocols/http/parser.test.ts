@@ -55,6 +55,39 @@ test('a request and its response', () => {
   ]);
 });
 
+test('a body that was waited for does not come after a refusal', () => {
+  const expecting = lines('POST /big HTTP/1.1', 'Content-Length: 500', 'Expect: 100-Continue');
+  const refused = lines('HTTP/1.1 417 Expectation Failed', 'Content-Length: 0');
+  assert.equal(pairs([ask(expecting), answer(refused), ask(get('/2')), answer(ok(1))]), ['/big 417', '/2 200']);
+  const chunked = lines('PUT /c HTTP/1.1', 'Transfer-Encoding: chunked', 'Expect: 100-continue');
+  assert.equal(pairs([ask(chunked), answer(refused), ask(get('/2')), answer(ok(1))]), ['/c 417', '/2 200']);
+  // One that has begun goes on, and so does one that nothing was asked for.
+  const rest = 'x'.repeat(499);
+  assert.equal(pairs([ask(expecting, 'x'), answer(refused), ask(rest, get('/2')), answer(ok(1))]), [
+    '/big 417',
+    '/2 200',
+  ]);
+  const plain = lines('POST /p HTTP/1.1', 'Content-Length: 3');
+  assert.equal(pairs([ask(plain), answer(refused), ask('abc', get('/2')), answer(ok(1))]), ['/p 417', '/2 200']);
+});
+
+test('start lines with more white space than is due, and with other versions', () => {
+  const [first] = parsed([ask('GET /a \t  HTTP/1.1\r\n\r\n'), answer(ok(0))]);
+  assert.is(first?.uri, '/a');
+  const flights = [ask(lines('GET /2 HTTP/2.0')), answer(lines('HTTP/2.0 505 No', 'Content-Length: 0'))];
+  assert.equal(parsed(flights), [
+    {
+      method: 'GET',
+      uri: '/2',
+      request_version: 'HTTP/2.0',
+      status_code: 505,
+      status_msg: 'No',
+      response_version: 'HTTP/2.0',
+      response_content_length: 0,
+    },
+  ]);
+});
+
 test('a header that goes on in lines of white space', () => {
   const request = lines('GET / HTTP/1.1', 'Cookie: a=1; ', ' b=2', '\tc=3', 'X: y', 'Transfer-Encoding:', ' chunked');
   const [first, second] = parsed([ask(request, '0\r\n\r\n', get('/2')), answer(ok(0), ok(1))]);
@@ -303,6 +336,7 @@ test('probing', () => {
     'get /x y HTTP/1.0\n',
     'HTTP/1.1 200',
     `GET /${'a'.repeat(1100)}`,
+    'HTTP/2.0 200 OK',
   ]) {
     assert.is(probe(start), Probe.YES, start);
   }
@@ -310,7 +344,8 @@ test('probing', () => {
     'PRI * HTTP/2.0\r\nHost: a\r\n',
     'OPTIONS rtsp://a RTSP/1.0\r\n',
     'INVITE sip:a SIP/2.0\r\n',
-    'HTTP/2.0 200 OK',
+    'HTTP/2 200 OK',
+    'HTTP/x.0 200 OK',
     'HTTP/1.1 x00',
     ' GET / HTTP/1.1',
     'SSH-2.0-OpenSSH\r\n',
