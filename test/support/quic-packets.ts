@@ -27,14 +27,20 @@ export interface InitialParts {
   readonly keysOf?: Bytes;
   /** Whose packet it is: the client's if not said. */
   readonly side?: 'client' | 'server';
+  /** False: with the fixed bit cleared (RFC 9287). */
+  readonly fixed?: boolean;
 }
 
 /** An Initial packet with these frames, padded to `size` bytes. */
 export function initial(parts: InitialParts, frames: Uint8Array, size = 1200): Uint8Array {
-  const { version = 1, dcid, scid = [], token = [], number = 0, keysOf = dcid, side = 'client' } = parts;
+  const { version = 1, dcid, scid = [], token = [], number = 0, keysOf = dcid, side = 'client', fixed = true } = parts;
   const keys = initialKeys(version, Uint8Array.from(keysOf), side);
   const typeBits = version === 0x6b3343cf ? 1 : 0;
-  const start = concat(longStart(0xc0 | (typeBits << 4) | 1, version, dcid, scid), varint(token.length), token);
+  const start = concat(
+    longStart((fixed ? 0xc0 : 0x80) | (typeBits << 4) | 1, version, dcid, scid),
+    varint(token.length),
+    token,
+  );
   const numberBytes = u16be(number);
   const room = size - start.length - 2 - numberBytes.length - 16;
   const payload = new Uint8Array(Math.max(room, frames.length));

@@ -45,6 +45,9 @@ const RELATIVES: ReadonlySet<number> = new Set([
 
 /** Longest connection identifier (RFC 9000 section 17.2). */
 const ID_MAX = 20;
+/** Shortest destination identifier of a client's first packet (RFC 9000 section 7.2). */
+const FIRST_ID_MIN = 8;
+const FIXED_BIT = 0x40;
 /** Smallest datagram that may carry a client's Initial packet (RFC 9000 section 14.1). */
 const DATAGRAM_MIN = 1200;
 
@@ -119,7 +122,7 @@ export function longHeader(bytes: Uint8Array, start: number, end: number): LongH
   const type = typeOf((bytes[start] >> 4) & 3, version);
   const whole = { version, type, dcid, scid, length: 0, numberAt: end, end };
   if (!isKnownVersion(version)) return whole;
-  if (dcid.length > ID_MAX || scid.length > ID_MAX || (bytes[start] & 0x40) === 0) return undefined;
+  if (dcid.length > ID_MAX || scid.length > ID_MAX) return undefined;
   if (type === PacketType.RETRY) return whole;
   const varints = new Varints(bytes, rest, end);
   if (type === PacketType.INITIAL) {
@@ -133,10 +136,16 @@ export function longHeader(bytes: Uint8Array, start: number, end: number): LongH
   return { version, type, dcid, scid, length, numberAt, end: numberAt + length };
 }
 
-/** Whether a datagram starts as a QUIC connection does: a long header of a version we know, or a client's try of one. */
+/**
+ * Whether a datagram starts as a QUIC connection does: a long header of a version we know, or a client's try of one. Without the
+ * fixed bit, which may be cleared (RFC 9287 section 3), it has to look like a client's first in all other ways.
+ */
 export function probeQuic(bytes: Uint8Array, offset: number, length: number): Probe {
   const header = longHeader(bytes, offset, offset + length);
   if (header === undefined) return Probe.NO;
-  if (isKnownVersion(header.version)) return header.type === PacketType.RETRY ? Probe.NO : Probe.YES;
-  return isReserved(header.version) && length >= DATAGRAM_MIN && header.dcid.length >= 8 ? Probe.YES : Probe.NO;
+  const { version, type, dcid } = header;
+  const first = length >= DATAGRAM_MIN && dcid.length >= FIRST_ID_MIN;
+  if (!isKnownVersion(version)) return isReserved(version) && first ? Probe.YES : Probe.NO;
+  if ((bytes[offset] & FIXED_BIT) === 0) return first && type === PacketType.INITIAL ? Probe.YES : Probe.NO;
+  return type === PacketType.RETRY ? Probe.NO : Probe.YES;
 }

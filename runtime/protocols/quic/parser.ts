@@ -45,8 +45,7 @@ class QuicParser implements SessionParser {
     while (at < end && !this.done) {
       const header = longHeader(bytes, at, end);
       if (header === undefined) {
-        // A short header: the handshake is over. Or it is padding.
-        if (this.first !== undefined && (bytes[at] & 0xc0) === 0x40) this.finish();
+        if (this.first !== undefined && isShort(bytes, at, at === offset)) this.finish();
         break;
       }
       this.onPacket(fromOrig, bytes, at, header);
@@ -139,6 +138,14 @@ class QuicParser implements SessionParser {
     const name = readChlo(this.crypto.prefix)?.sni;
     this.session = new QuicStream(this.first, this.clientHello(), this.serverHello(), name);
   }
+}
+
+/**
+ * Whether a short header stands at `at`, so that the handshake is over. Behind another packet, zeros are padding; at the start of
+ * a datagram the fixed bit may be cleared (RFC 9287).
+ */
+function isShort(bytes: Uint8Array, at: number, starts: boolean): boolean {
+  return bytes[at] < 128 && (starts || bytes[at] >= 64);
 }
 
 /** The body of the last of one or two hellos at the start of a stream, once it is whole. */

@@ -190,6 +190,26 @@ test('the ServerHello, over two Initials in any order, in the version of the ser
   }
 });
 
+test('packets whose fixed bit is cleared (RFC 9287)', () => {
+  const packet = quic.initial({ dcid, scid, token: [1, 2, 3], fixed: false }, frames()[0], 1900);
+  assert.is(parser.probe(true, packet, 0, packet.length), Probe.YES);
+  assert.is(parser.probe(true, packet, 0, 1100), Probe.NO);
+  const answer = quic.initial(
+    { dcid: scid, scid: serverId, keysOf: dcid, side: 'server', fixed: false },
+    quic.cryptoFrame(0, serverHello),
+  );
+  const [told] = parsed(orig(packet), resp(answer));
+  assert.is(told.sni, 'quic.example');
+  assert.is(told.cipher, 'TLS_AES_256_GCM_SHA384');
+  const initial = quic.initial({ dcid, scid }, frames()[0], 1900);
+  const short = quic.shortPacket(100);
+  short[0] &= 0x3f;
+  parser.reset();
+  parser.parse(true, initial, 0, initial.length);
+  assert.is(parser.parse(true, short, 0, short.length), Parse.STOP);
+  assert.ok(parser.take());
+});
+
 test('after a HelloRetryRequest the second hellos count', () => {
   const second = tls.clientHello({ extensions: [tls.sniExtension('second.example'), tls.versionsExtension(0x0304)] });
   const [told, ...more] = parsed(
