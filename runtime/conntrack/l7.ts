@@ -163,18 +163,28 @@ export function createAppLayer(
     if (length === 0) return true;
     let said: Parse = Parse.STOP;
     let rest = 0;
+    let early: Uint8Array | undefined;
     try {
       said = parser.parse(fromOrig, from, offset, length);
-      if (said === Parse.SWITCH && parser.rest !== undefined) rest = parser.rest();
+      if (said === Parse.SWITCH) {
+        rest = parser.rest?.() ?? 0;
+        early = parser.early?.();
+      }
     } catch {
       // A parser must not throw on bytes. If one does, its fault costs this connection only.
       counters[Counter.L7_FAULTS]++;
     }
     const alive = heed(c, s, parser, said);
-    if (rest > 0 && ss[s + Stream.L7] === L7State.PROBING) {
-      probe(c, s, fromOrig ? 0 : 1, from, offset + length - rest, rest);
-    }
+    const dir = fromOrig ? 0 : 1;
+    if (early !== undefined) take(c, s, 1 - dir, early, 0, early.length);
+    if (rest > 0) take(c, s, dir, from, offset + length - rest, rest);
     return alive;
+  }
+
+  /** Bytes for the parser, or for the protocol to be found by. */
+  function take(c: number, s: number, dir: number, from: Uint8Array, offset: number, length: number): void {
+    if (ss[s + Stream.L7] === L7State.PARSING) feed(c, s, dir === 0, from, offset, length);
+    else if (length > 0 && ss[s + Stream.L7] === L7State.PROBING) probe(c, s, dir, from, offset, length);
   }
 
   function missing(c: number, s: number, fromOrig: boolean, lost: number): boolean {
@@ -202,9 +212,14 @@ export function createAppLayer(
     return false;
   }
 
-  /** The number of the candidate that knows these first bytes of a direction, or -1; strikes out those that do not. */
+  /**
+   * The number of the candidate that knows these first bytes of a direction, or -1; strikes out those that do not. One that opens
+   * a tunnel goes before one that knows what is in it.
+   */
   function ask(s: number, fromOrig: boolean, from: Uint8Array, offset: number, length: number): number {
     let candidates = ss[s + Stream.L7_WHICH];
+    let known = -1;
+    tunnelled = false;
     for (let i = 0; i < probers.length; i++) {
       if (((candidates >>> i) & 1) === 0) continue;
       let said: Probe = Probe.NO;
@@ -213,14 +228,15 @@ export function createAppLayer(
       } catch {
         counters[Counter.L7_FAULTS]++;
       }
-      if (said >= Probe.YES) {
-        tunnelled = said === Probe.TUNNEL;
+      if (said === Probe.TUNNEL) {
+        tunnelled = true;
         return i;
       }
+      if (said === Probe.YES && known < 0) known = i;
       if (said === Probe.NO) candidates &= ~(1 << i);
     }
     ss[s + Stream.L7_WHICH] = candidates;
-    return -1;
+    return known;
   }
 
   function bufferOf(n: number, dir: number): ProbeBuffer {
@@ -290,12 +306,11 @@ export function createAppLayer(
       const length = pkt[row + Pkt.CAPPAY];
       if (ss[s + Stream.L7] === L7State.PARSING) {
         if (lost > 0 && !missing(c, s, dir === 0, lost)) return;
-        feed(c, s, dir === 0, bytes, offset, length);
-      } else if (ss[s + Stream.L7] === L7State.PROBING) {
+      } else if (lost > 0 && ss[s + Stream.L7] === L7State.PROBING) {
         // Behind a hole there is no telling any more.
-        if (lost > 0) unidentified(c, s);
-        else if (length > 0) probe(c, s, dir, bytes, offset, length);
+        unidentified(c, s);
       }
+      take(c, s, dir, bytes, offset, length);
     },
     none,
     end(c, s) {

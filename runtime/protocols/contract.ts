@@ -66,6 +66,8 @@ export interface SessionParser {
   take(): Session | null;
   /** After {@link Parse.SWITCH}: how many bytes at the end of the piece are the other protocol's. */
   rest?(): number;
+  /** After {@link Parse.SWITCH}: what the other direction has sent for the other protocol already, as a copy. */
+  early?(): Uint8Array;
   reset(): void;
 }
 

@@ -80,6 +80,14 @@ const HTTP: readonly (readonly Flight[])[] = [
     resp(concat(lines('HTTP/1.1 101 Switching Protocols', 'Upgrade: h2c'), frame(4, 0, 0, []), answers)),
     orig(concat(preface, frame(1, 5, 3, ASK))),
   ],
+  [
+    orig(concat(lines('CONNECT a.example:443 HTTP/1.1'), lines('GET /in HTTP/1.1'))),
+    resp(lines('HTTP/1.1 407 No', 'Content-Length: 0')),
+    resp(lines('HTTP/1.1 404 No', 'Content-Length: 0')),
+    orig(lines('POST /5 HTTP/1.1', 'Content-Length: 9', 'Expect: 100-continue')),
+    resp(lines('HTTP/1.1 417 No', 'Content-Length: 0')),
+    orig(lines('GET /6 HTTP/2.0')),
+  ],
   [orig(lines('GET /chat HTTP/1.1', 'Upgrade: websocket')), resp(lines('HTTP/1.1 101 Switching Protocols'))],
 ];
 

@@ -23,6 +23,8 @@ export const enum State {
   LOST = 7,
   /** In frames of HTTP/2. */
   FRAMES = 8,
+  /** Behind a CONNECT that was not answered yet: what comes is kept in `head`. */
+  HELD = 9,
 }
 
 /** One direction of a connection. */

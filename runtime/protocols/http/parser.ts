@@ -28,6 +28,8 @@ const WAITING_MAX = 131072;
 /** Most bytes of empty lines before the first head. */
 const EMPTY_MAX = 8;
 
+const NOTHING = new Uint8Array();
+
 class HttpParser implements SessionParser {
   private readonly orig = new Direction();
   private readonly resp = new Direction();
@@ -43,8 +45,8 @@ class HttpParser implements SessionParser {
   /** Requests that were delivered before their response came: those are delivered alone. */
   private given = 0;
   /** A response that came before its request, as captures of several queues have it. */
-  private early: Uint8Array | undefined = undefined;
-  private earlyBody = -0;
+  private ahead: Uint8Array | undefined = undefined;
+  private aheadBody = -0;
   /** Requests were lost in a hole: a response without one is not waiting for one. */
   private holed = false;
   private ready: HttpTransaction[] = [];
@@ -70,7 +72,15 @@ class HttpParser implements SessionParser {
     direction.piece = offset;
     if (direction.state === State.ASTRAY && probeHttp(bytes, offset, length) === Probe.YES)
       direction.state = State.HEAD;
-    let at = offset;
+    const at = this.read(direction, bytes, offset, end);
+    direction.seen += length;
+    this.unread = end - at;
+    return this.said();
+  }
+
+  /** Takes bytes as far as they are HTTP; returns where it got to. */
+  private read(direction: Direction, bytes: Uint8Array, from: number, end: number): number {
+    let at = from;
     while (at < end && !this.done) {
       switch (direction.state) {
         case State.FRAMES:
@@ -80,7 +90,7 @@ class HttpParser implements SessionParser {
         case State.HEAD:
           // No head begins with a 0, but every server's frames.
           if (bytes[at] === 0 && direction.filled === 0) {
-            this.client ??= fromOrig ? this.resp : this.orig;
+            this.client ??= direction === this.orig ? this.resp : this.orig;
             direction.state = direction === this.client ? State.LOST : State.FRAMES;
             break;
           }
@@ -98,22 +108,29 @@ class HttpParser implements SessionParser {
         case State.TRAILER:
           at = skipTrailer(direction, bytes, at, end);
           break;
+        case State.HELD:
+          if (direction.filled + end - at > HEAD_MAX) direction.state = State.LOST;
+          else direction.append(bytes, at, end);
+          at = end;
+          break;
         default:
           at = end;
       }
     }
-    direction.seen += length;
-    this.unread = end - at;
-    return this.said();
+    return at;
   }
 
   rest(): number {
     return this.unread;
   }
+  early(): Uint8Array {
+    return this.client?.state === State.HELD ? this.client.head.slice(0, this.client.filled) : NOTHING;
+  }
 
   gap(fromOrig: boolean, missed: number): Parse {
     const direction = fromOrig ? this.orig : this.resp;
-    if (direction.state === State.FRAMES) this.framesOf().gap(direction === this.client, missed);
+    if (direction.state === State.HELD) direction.state = State.LOST;
+    else if (direction.state === State.FRAMES) this.framesOf().gap(direction === this.client, missed);
     else if (direction.state === State.BODY && direction.left >= missed) skipBody(direction, 0, missed);
     else if (direction.state < State.UNTIL_CLOSE) {
       // Which response belongs to which request cannot be told any more.
@@ -148,7 +165,7 @@ class HttpParser implements SessionParser {
     this.waitingBodies.length = 0;
     this.waitingBytes = 0;
     this.given = 0;
-    this.early = undefined;
+    this.ahead = undefined;
     this.holed = false;
     this.ready = [];
     this.done = false;
@@ -234,14 +251,15 @@ class HttpParser implements SessionParser {
   private onRequest(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     enterBody(direction, bodyOf(bytes, start, end, false));
     const head = keep(bytes, start, end - start);
-    if (this.early !== undefined) {
-      this.ready.push(new HttpTransaction(head, this.early, direction.bodyAt, this.earlyBody));
-      this.early = undefined;
+    if (this.ahead !== undefined) {
+      this.ready.push(new HttpTransaction(head, this.ahead, direction.bodyAt, this.aheadBody));
+      this.ahead = undefined;
       return;
     }
     this.waiting.push(head);
     this.waitingBodies.push(direction.bodyAt);
     this.waitingBytes += head.length;
+    if (hasMethod(head, 0, head.length, 'CONNECT')) direction.state = State.HELD;
     while (this.waitingBytes > WAITING_MAX) {
       this.deliver(undefined);
       this.given++;
@@ -273,14 +291,27 @@ class HttpParser implements SessionParser {
       this.ready.push(new HttpTransaction(undefined, head, undefined, direction.bodyAt));
     } else {
       this.deliverEarly();
-      this.early = head;
-      this.earlyBody = direction.bodyAt;
+      this.ahead = head;
+      this.aheadBody = direction.bodyAt;
     }
     if (status === 101 || (status < 300 && to('CONNECT'))) {
       this.done = true;
       this.switched = true;
     } else if (status === 204 || status === 304 || to('HEAD')) enterBody(direction, NO_BODY);
     else enterBody(direction, bodyOf(bytes, start, end, true));
+    if (!this.done && to('CONNECT')) this.readHeld();
+  }
+
+  /** No tunnel: what was held is HTTP. */
+  private readHeld(): void {
+    const { client } = this;
+    if (client?.state !== State.HELD) return;
+    const held = client.head.slice(0, client.filled);
+    client.filled = 0;
+    client.state = State.HEAD;
+    // It ends where the stream does so far.
+    client.piece = held.length;
+    this.read(client, held, 0, held.length);
   }
 
   /** A final answer came: a client that waits with the body of `request` (RFC 9110 section 10.1.1) does not send it then. */
@@ -305,10 +336,10 @@ class HttpParser implements SessionParser {
   }
 
   private deliverEarly(): void {
-    if (this.early !== undefined) {
-      this.ready.push(new HttpTransaction(undefined, this.early, undefined, this.earlyBody));
+    if (this.ahead !== undefined) {
+      this.ready.push(new HttpTransaction(undefined, this.ahead, undefined, this.aheadBody));
     }
-    this.early = undefined;
+    this.ahead = undefined;
   }
 }
 

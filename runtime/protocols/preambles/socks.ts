@@ -6,6 +6,8 @@ import { Parse, type ParserFactory, Probe, ProtocolNumber, type SessionParser } 
 
 /** Most bytes of either side's part; the longest is a greeting, a name with a password, and a request. */
 const SIDE_MAX = 1536;
+/** Most bytes kept of one side: clients may not wait for the answer with what they send through the proxy. */
+const KEPT_MAX = 16384;
 
 const enum Method {
   NONE = 0,
@@ -73,21 +75,33 @@ function passwordEnd(bytes: Uint8Array, at: number, end: number): number {
 }
 
 class Side {
-  readonly bytes = new Uint8Array(SIDE_MAX);
+  bytes = new Uint8Array(SIDE_MAX);
   filled = 0;
 
   /** How many of the bytes had room. */
   append(bytes: Uint8Array, offset: number, length: number): number {
-    const count = Math.min(length, SIDE_MAX - this.filled);
+    const count = Math.min(length, KEPT_MAX - this.filled);
+    if (this.filled + count > this.bytes.length) {
+      const larger = new Uint8Array(Math.max(this.filled + count, 2 * this.bytes.length));
+      larger.set(this.bytes.subarray(0, this.filled));
+      this.bytes = larger;
+    }
     this.bytes.set(bytes.subarray(offset, offset + count), this.filled);
     this.filled += count;
     return count;
+  }
+
+  reset(): void {
+    if (this.bytes.length > SIDE_MAX) this.bytes = new Uint8Array(SIDE_MAX);
+    this.filled = 0;
   }
 }
 
 class SocksParser implements SessionParser {
   private readonly client = new Side();
   private readonly server = new Side();
+  /** Where the client's part ends, once it is whole. */
+  private asked = 0;
   private unread = 0;
 
   probe(fromOrig: boolean, bytes: Uint8Array, offset: number, length: number): Probe {
@@ -103,7 +117,6 @@ class SocksParser implements SessionParser {
       this.unread = before + length - end;
       return Parse.SWITCH;
     }
-    // Also for a client that does not wait for the answer.
     return end === SHORT && taken === length ? Parse.MORE : Parse.STOP;
   }
 
@@ -114,7 +127,7 @@ class SocksParser implements SessionParser {
     if (client.bytes[0] === 4) {
       const asked = request4End(client.bytes, client.filled);
       if (asked < 0) return asked;
-      if (asked < client.filled) return WRONG;
+      this.asked = asked;
       if (server.filled > 1 && (server.bytes[0] !== 0 || server.bytes[1] !== GRANTED)) return WRONG;
       return server.filled < 8 ? SHORT : 8;
     }
@@ -133,12 +146,15 @@ class SocksParser implements SessionParser {
     }
     const asked = message5End(client.bytes, asks, client.filled, CONNECT);
     if (asked < 0) return asked;
-    if (asked < client.filled) return WRONG;
+    this.asked = asked;
     return message5End(server.bytes, answers, server.filled, 0);
   }
 
   rest(): number {
     return this.unread;
+  }
+  early(): Uint8Array {
+    return this.client.bytes.slice(this.asked, this.client.filled);
   }
   gap(): Parse {
     return Parse.STOP;
@@ -148,8 +164,9 @@ class SocksParser implements SessionParser {
     return null;
   }
   reset(): void {
-    this.client.filled = 0;
-    this.server.filled = 0;
+    this.client.reset();
+    this.server.reset();
+    this.asked = 0;
     this.unread = 0;
   }
 }
@@ -158,11 +175,14 @@ class SocksParser implements SessionParser {
 function probeClient(bytes: Uint8Array, offset: number, length: number): Probe {
   if (length === 0) return Probe.MAYBE;
   const second = length > 1 ? bytes[offset + 1] : CONNECT;
-  if (bytes[offset] === 5) return second > 0 && length <= 2 + second ? Probe.MAYBE : Probe.NO;
-  if (bytes[offset] !== 4 || length > SIDE_MAX) return Probe.NO;
-  const head = bytes.subarray(offset, offset + length);
-  const end = request4End(head, length);
-  return end === SHORT || end === length ? Probe.MAYBE : Probe.NO;
+  if (bytes[offset] === 5) {
+    // Behind the greeting there may be a request or a password already.
+    const behind = length > 2 + second ? bytes[offset + 2 + second] : 5;
+    return second > 0 && (behind === 5 || behind === 1) ? Probe.MAYBE : Probe.NO;
+  }
+  if (bytes[offset] !== 4) return Probe.NO;
+  const end = request4End(bytes.subarray(offset, offset + length), Math.min(length, SIDE_MAX));
+  return end > 0 || (end === SHORT && length < SIDE_MAX) ? Probe.MAYBE : Probe.NO;
 }
 
 function probeServer(bytes: Uint8Array, offset: number, length: number): Probe {

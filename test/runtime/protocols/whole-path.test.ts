@@ -106,6 +106,29 @@ test('behind SOCKS and behind a PROXY header every protocol is found, and a tunn
   assert.equal(await told([orig(tls.concat(proxyLine.bytes ?? [], hello)), resp(answer)]), ['shakes inside.example']);
 });
 
+test('a client that does not wait for its proxy is found as well', async () => {
+  const filter = `
+    subscribe shakes(tls: TlsHandshake) when tls
+    subscribe asked(http: HttpTransaction) when http
+    subscribe others(conn: ConnRecord) when tcp and not http and not tls`;
+  const field = (line: Record<string, Record<string, unknown>>) => line.tls?.cipher ?? line.http?.status_code;
+  const told = (flights: readonly Flight[]) => delivered(filter, flights, field);
+  const together = (...all: readonly Flight[]) => orig(tls.concat(...all.map(({ bytes = new Uint8Array() }) => bytes)));
+  const cipher = 'shakes TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256';
+  assert.equal(await told([connect, orig(hello), established, resp(answer)]), ['asked 200', cipher]);
+  assert.equal(await told([together(connect, orig(hello)), resp(tls.concat(established.bytes ?? [], answer))]), [
+    'asked 200',
+    cipher,
+  ]);
+  const refused = resp(tls.text('HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n'));
+  assert.equal(await told([together(connect, get), refused, found]), ['asked 407', 'asked 404']);
+  const [greeting, method, request, granted] = socks as [Flight, Flight, Flight, Flight];
+  assert.equal(await told([greeting, method, together(request, orig(hello)), granted, resp(answer)]), [cipher]);
+  assert.equal(await told([together(greeting, request, get), method, granted, found]), ['asked 404']);
+  const socks4 = orig(tls.concat([4, 1, 0, 80, 192, 0, 2, 1, 0], hello));
+  assert.equal(await told([socks4, resp(tls.concat([0, 90, 0, 0, 0, 0, 0, 0], answer))]), [cipher]);
+});
+
 test('MQTT: filtered by a field', async () => {
   const flights = SAMPLES['mqtt tcp']?.[0] ?? [];
   const field = (line: Record<string, Record<string, unknown>>) => line.mqtt?.user_name;

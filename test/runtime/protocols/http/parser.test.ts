@@ -231,7 +231,12 @@ const flow = [
   ask(get('/1'), lines('POST /2 HTTP/1.1', 'Content-Length: 30'), 'b'.repeat(30), lines('HEAD /3 HTTP/1.0')),
   answer(ok(300), lines('HTTP/1.1 100 Continue'), lines('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')),
   answer('12c\r\n', 'z'.repeat(300), '\r\n0;a=b\r\nT: 1\r\n\r\n', 'HTTP/1.1 200 OK\nContent-Length: 7\n\n'),
-  ask('\r\n', get('/4')),
+  ask(lines('CONNECT b.example:443 HTTP/1.1'), get('/4')),
+  answer(lines('HTTP/1.1 407 No', 'Content-Length: 3'), 'no.'),
+  answer(lines('HTTP/1.1 404 No', 'Content-Length: 0')),
+  ask(lines('POST /5 HTTP/1.1', 'Content-Length: 9', 'Expect: 100-continue')),
+  answer(lines('HTTP/1.1 417 No', 'Content-Length: 0')),
+  ask('\r\n', get('/6')),
   answer(lines('HTTP/1.1 200'), 'rest'),
 ];
 
@@ -239,7 +244,7 @@ test('the same streams cut in any way give the same transactions', () => {
   const expected = parsed(flow);
   assert.equal(
     expected.map(({ uri }) => uri),
-    ['/1', '/2', '/3', '/4'],
+    ['/1', '/2', '/3', 'b.example:443', '/4', '/5', '/6'],
   );
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 12 }), (cuts) => {
