@@ -4,7 +4,8 @@
  *
  * Such a module counts where it decides: a number of one array goes up at a constant place. Of a packet that passes, the
  * packet filter and each predicate on its way count once; what a connection was let go of for is told when its later
- * packets meet its tombstone, which costs the others nothing.
+ * packets meet its tombstone, which costs the others nothing. Together that is 0 to 5 % of a run's CPU time
+ * (`node dist/test/bench/compiler.js --explain`).
  */
 import type { Actions, Core } from './contract.ts';
 
