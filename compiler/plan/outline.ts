@@ -1,6 +1,7 @@
 /** A plan as an outline for people: one item per stage, tests with what follows from them below. `iris explain` prints it. */
 import { fieldKey, literalText, patternText, pendingFilter } from './atom.ts';
 import { pendingFilters } from './data.ts';
+import type { Family } from './families.ts';
 import { type ProgramPlan, subscriptionOfMark } from './plan.ts';
 import type { Step, Thread } from './threads.ts';
 import type { Arm, Chain, TreeNode } from './tree.ts';
@@ -155,13 +156,21 @@ const ownerName =
     const part = plan.units[subscription]?.part;
     return part?.owner ?? unitName(plan, subscription);
   };
-/** The name of a subscription; of a family its first and last member. */
+/**
+ * The name of a subscription; of a family its first and last member, with the level and the version of IP where other
+ * families are of the same.
+ */
 export function unitName(plan: ProgramPlan, index: number): string {
   const family = plan.families.find((f) => f.unit === index);
   if (family === undefined) return plan.units[index]?.name ?? '';
-  const { members } = family;
+  const { level } = family;
   const name = (member: number | undefined): string => plan.units[member ?? -1]?.name ?? '';
-  return `${name(members[0])} … ${name(members.at(-1))}`;
+  const span = ({ members }: Family): string => `${name(members[0])} … ${name(members.at(-1))}`;
+  const alike = plan.families.filter((other) => other !== family && span(other) === span(family));
+  const at = alike.some((other) => other.level !== level) ? ` at ${level}` : '';
+  const [field] = family.fields;
+  const over = alike.some((other) => other.level === level) ? ` over ${field?.protocol.name ?? ''}` : '';
+  return `${span(family)}${at}${over}`;
 }
 
 const unique = (names: readonly string[]): string => [...new Set(names)].join(', ');

@@ -1,11 +1,13 @@
 /** The planner's passes on small programs: normal form, exclusions, packet filter, trees, threads and their actions. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Level } from '../../../compiler/analysis/info.ts';
 import { PROTOCOLS } from '../../../compiler/catalog/catalog.ts';
 import type { TypedExpr, TypedSubscription } from '../../../compiler/language/typed.ts';
 import { literalText, patternText } from '../../../compiler/plan/atom.ts';
 import { MAX_PATTERNS, toDnf } from '../../../compiler/plan/dnf.ts';
 import { toFormula } from '../../../compiler/plan/formula.ts';
+import { unitName } from '../../../compiler/plan/outline.ts';
 import { type ProgramPlan, planProgram } from '../../../compiler/plan/plan.ts';
 import type { TreeNode } from '../../../compiler/plan/tree.ts';
 import {
@@ -116,6 +118,46 @@ filter('tells the port a superset', () => {
   );
   assert.equal(planOf(subscribe('a', {}, ['L4Terminated'], everything)).flowRules, []);
 });
+
+const families = suite('families');
+
+/** The families of eight subscriptions to hosts of either version of IP, by name, with their members and fields. */
+function familiesOf(levels: readonly Level[], count = 8): readonly string[] {
+  const six = 0x2001_0db8n << 96n;
+  const subscriptions = Array.from({ length: count }, (_, i) => {
+    const either = or(
+      within('ipv4.src_addr', 0x0a000001 + i),
+      within('ipv6.src_addr', [six + BigInt(i), six + BigInt(i)]),
+    );
+    return subscribe(`s${i}`, {}, levels, and(proto('tls'), either));
+  });
+  const plan = planOf(...subscriptions);
+  return plan.families.map(({ unit, members, fields }) => {
+    const names = fields.map(({ protocol, field }) => `${protocol.name}.${field.name}`);
+    return `${unitName(plan, unit)}: ${members.length} by ${names.join(', ')}`;
+  });
+}
+
+families('are of one level and one version of IP each, and are named so where it matters', () => {
+  assert.equal(familiesOf(['L7OnDisc']), [
+    's0 … s7 over ipv4: 8 by ipv4.src_addr',
+    's0 … s7 over ipv6: 8 by ipv6.src_addr',
+  ]);
+  assert.equal(familiesOf(['L7OnDisc', 'L4Terminated']), [
+    's0 … s7 at L7OnDisc over ipv4: 8 by ipv4.src_addr',
+    's0 … s7 at L7OnDisc over ipv6: 8 by ipv6.src_addr',
+    's0 … s7 at L4Terminated over ipv4: 8 by ipv4.src_addr',
+    's0 … s7 at L4Terminated over ipv6: 8 by ipv6.src_addr',
+  ]);
+  assert.equal(familiesOf(['InL4Conn']).length, 2);
+});
+
+families('are none of few subscriptions, nor of those that are silenced at several levels', () => {
+  assert.equal(familiesOf(['L7OnDisc'], 7), []);
+  assert.equal(familiesOf(['InL4Conn', 'L4Terminated']), []);
+});
+
+families.run();
 
 /** Flow rules as `layer field=value/mask field=low..high, …`. */
 function rulesOf(...exprs: TypedExpr[]): readonly string[] {
