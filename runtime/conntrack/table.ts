@@ -5,7 +5,8 @@
  * room for (the lower ones choose the slot). 0: free. Linear probing, at most a third full, deletion by back-shift (no
  * tombstones in the index). Numbers are stable while a connection lives, and the latest one freed is the next one used,
  * so that a warm record is reused. IPv6 addresses are in a cold table of their own; the record holds their hashes, and a
- * match of those is verified there.
+ * match of those is verified there. Searches start one before their slot, so that the step to the next is known to the
+ * engine's compiler before the first collision.
  *
  * Both directions of a connection have the same hash. A candidate is compared with the packet as it is and turned
  * round, each by OR of XORs, and which of the two is zero is the packet's direction: no ends are ever put in order.
@@ -116,26 +117,24 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
 
   function find(p: number): number {
     const hash = pktHash[p];
-    let slot = hash & mask;
+    let slot = (hash - 1) | 0;
     // What `lookAhead` found may have ended since, or another connection may have its record: then it does not match.
     let c = pktConn[p];
     for (;;) {
       if (c !== 0 && matches(c, p)) return c;
-      const entry = index[slot];
-      if (entry === 0) return 0;
-      c = (entry ^ hash) >>> numberBits === 0 ? Math.imul(entry & numbers, stride) : 0;
       slot = (slot + 1) & mask;
+      const entry = index[slot];
+      c = (entry ^ hash) >>> numberBits === 0 ? Math.imul(entry & numbers, stride) : 0;
+      if (entry === 0) return 0;
     }
   }
 
   function insert(p: number, reversed: boolean): number {
-    let id: number;
-    if (freeTop > 0) {
-      id = free[--freeTop];
-    } else {
+    if (freeTop === 0) {
       if (next > maxConnections) return 0;
-      id = next++;
+      free[freeTop++] = next++;
     }
+    const id = free[--freeTop];
     used++;
     const c = Math.imul(id, stride);
     const hash = pktHash[p];
@@ -152,8 +151,7 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       const at = id << 3;
       for (let i = 0; i < 8; i++) addr6[at + (i ^ (dir << 2))] = view.getInt32(l3 + 8 + (i << 2));
     }
-    // Counted from the slot before, so that the step is known to the compiler before the first collision.
-    let slot = (hash - 1) & mask;
+    let slot = (hash - 1) | 0;
     do slot = (slot + 1) & mask;
     while (index[slot] !== 0);
     index[slot] = (hash & ~numbers) | id;
@@ -163,7 +161,7 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
 
   function remove(c: number): void {
     const id = (c / stride) | 0;
-    let slot = (recHash[c] - 1) & mask;
+    let slot = (recHash[c] - 1) | 0;
     do slot = (slot + 1) & mask;
     while ((index[slot] & numbers) !== id);
     // Close the hole: move back every later entry of the run that its probe would otherwise no longer reach.
@@ -193,7 +191,8 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   }
 
   function lookAhead(rows: Int32Array, n: number): void {
-    const ahead = bursts < TRIALS ? (bursts++ & 1) === 0 : used > aheadFrom;
+    let ahead = used > aheadFrom;
+    if (bursts < TRIALS) ahead = (bursts++ & 1) === 0;
     if (!ahead) {
       for (let i = 0; i < n; i++) pktConn[rows[i]] = 0;
       return;
@@ -207,12 +206,12 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     for (let i = 0; i < n; i++) {
       const p = rows[i];
       const hash = pktHash[p];
-      let slot = slots[i];
-      let entry = index[slot];
-      while (entry !== 0 && (entry ^ hash) >>> numberBits !== 0) {
+      let slot = slots[i] - 1;
+      let entry: number;
+      do {
         slot = (slot + 1) & mask;
         entry = index[slot];
-      }
+      } while (entry !== 0 && (entry ^ hash) >>> numberBits !== 0);
       const id = entry & numbers;
       const c = Math.imul(id, stride);
       pktConn[p] = c;

@@ -331,9 +331,8 @@ export function createConnTracker(
     const flags = pktMeta[p] >>> Meta.TCP_FLAGS_SHIFT;
     const isTcp = (pktMeta[p] & Meta.PROTO_MASK) === IpProto.TCP;
     let c = find(p);
-    if (c !== 0 && ((flags & TcpFlag.SYN) !== 0 || pktTs[p >> 1] - recLast[c >> 1] > times[Time.LOOK])) {
-      c = renew(c, p, flags);
-    }
+    const patience = (flags & TcpFlag.SYN) !== 0 ? Number.NEGATIVE_INFINITY : times[Time.LOOK];
+    if (pktTs[p >> 1] - recLast[c >> 1] > patience && c !== 0) c = renew(c, p, flags);
     if (c === 0) {
       c = open(p);
       if (c === 0) return;

@@ -101,20 +101,19 @@ export function createTimerWheel(
   function newBlock(): number {
     if (state[State.USED] > slots + (most >> 1)) sweep();
     state[State.USED]++;
+    // A block never used has no next one and nothing in it: both kinds are taken the same way.
     const freed = state[State.FREED];
-    if (freed !== 0) {
-      state[State.FREED] = blocks[freed];
-      for (let i = 0; i < Block.WORDS; i++) blocks[freed + i] = 0;
-      return freed;
-    }
     const fresh = state[State.FRESH];
-    if (fresh === blocks.length) {
+    const block = freed !== 0 ? freed : fresh;
+    if (block === blocks.length) {
       const larger = new Int32Array(blocks.length * 2);
       larger.set(blocks);
       blocks = larger;
     }
-    state[State.FRESH] = fresh + Block.WORDS;
-    return fresh;
+    state[State.FREED] = blocks[block];
+    state[State.FRESH] = fresh + (freed !== 0 ? 0 : Block.WORDS);
+    for (let i = 0; i < Block.WORDS; i++) blocks[block + i] = 0;
+    return block;
   }
 
   function release(block: number): void {
@@ -127,8 +126,9 @@ export function createTimerWheel(
     let at = tail[slot];
     if ((at & (Block.WORDS - 1)) === 0) {
       const block = newBlock();
-      if (at === 0) head[slot] = block;
-      else blocks[at - Block.WORDS] = block;
+      // Behind the block before, or behind block 0, which means none.
+      blocks[Math.max(0, at - Block.WORDS)] = block;
+      head[slot] = at === 0 ? block : head[slot];
       at = block + 1;
     }
     blocks[at] = c;
