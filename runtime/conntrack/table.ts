@@ -1,8 +1,8 @@
 /**
  * The connection table: an open-addressing index over the records of layout.ts. Hot.
  *
- * An entry of the index is one word: the connection's number, and above it as many of the hash's upper bits as there is
- * room for (the lower ones choose the slot). 0: free. Linear probing, at most a third full, deletion by back-shift (no
+ * An entry of the index is one word: the connection's number, above it how far the entry stands from its own slot, and
+ * above that as many of the hash's upper bits as there is room for (the lower ones choose the slot). 0: free. Linear probing, at most a third full, deletion by back-shift (no
  * tombstones in the index). Numbers are stable while a connection lives, and the latest one freed is the next one used,
  * so that a warm record is reused. IPv6 addresses are in a cold table of their own; the record holds their hashes, and a
  * match of those is verified there. Searches start one before their slot, so that the step to the next is known to the
@@ -22,6 +22,9 @@ const KEY_BITS = Meta.PROTO_MASK | Meta.IPV6;
 export const ROWS_MAX = 256;
 /** Bytes of index and records beyond which `lookAhead` reads ahead: about what the L2 cache holds. */
 const L2_BYTES = 1 << 20;
+/** Bits of an entry's distance, and the distance that they tell no more. */
+const DISTANCE_BITS = 3;
+const FAR = 7;
 /** The first bursts take both ways of `lookAhead` in turn, so that the engine knows both when it compiles. */
 const TRIALS = 64;
 
@@ -70,9 +73,11 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   const size = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 3)));
   const mask = size - 1;
   const index = new Int32Array(size);
-  /** Bits of an entry that are the connection's number; the others are the hash's. */
+  /** Bits of an entry: the connection's number, the distance from its own slot (FAR: look it up), the hash's. */
   const numberBits = 32 - Math.clz32(maxConnections);
+  const tagShift = numberBits + DISTANCE_BITS;
   const numbers = 2 ** numberBits - 1;
+  const tags = -(2 ** tagShift);
   /** Of the burst at hand: where each row's search starts, then its record. */
   const slots = new Int32Array(ROWS_MAX);
   const aheadFrom = Math.floor(L2_BYTES / (stride * 4 + 12));
@@ -124,7 +129,7 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       if (c !== 0 && matches(c, p)) return c;
       slot = (slot + 1) & mask;
       const entry = index[slot];
-      c = (entry ^ hash) >>> numberBits === 0 ? Math.imul(entry & numbers, stride) : 0;
+      c = (entry ^ hash) >>> tagShift === 0 ? Math.imul(entry & numbers, stride) : 0;
       if (entry === 0) return 0;
     }
   }
@@ -152,9 +157,12 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       for (let i = 0; i < 8; i++) addr6[at + (i ^ (dir << 2))] = view.getInt32(l3 + 8 + (i << 2));
     }
     let slot = (hash - 1) | 0;
-    do slot = (slot + 1) & mask;
-    while (index[slot] !== 0);
-    index[slot] = (hash & ~numbers) | id;
+    let distance = -1;
+    do {
+      slot = (slot + 1) & mask;
+      distance++;
+    } while (index[slot] !== 0);
+    index[slot] = (hash & tags) | (Math.min(distance, FAR) << numberBits) | id;
     pktDir[p] = dir;
     return c;
   }
@@ -170,9 +178,11 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       look = (look + 1) & mask;
       const moved = index[look];
       if (moved === 0) break;
-      const home = recHash[Math.imul(moved & numbers, stride)] & mask;
-      if (((look - home) & mask) >= ((look - slot) & mask)) {
-        index[slot] = moved;
+      let distance = (moved >>> numberBits) & FAR;
+      if (distance === FAR) distance = (look - recHash[Math.imul(moved & numbers, stride)]) & mask;
+      const gap = (look - slot) & mask;
+      if (distance >= gap) {
+        index[slot] = (moved & ~(FAR << numberBits)) | (Math.min(distance - gap, FAR) << numberBits);
         slot = look;
       }
     }
@@ -211,7 +221,7 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       do {
         slot = (slot + 1) & mask;
         entry = index[slot];
-      } while (entry !== 0 && (entry ^ hash) >>> numberBits !== 0);
+      } while (entry !== 0 && (entry ^ hash) >>> tagShift !== 0);
       const id = entry & numbers;
       const c = Math.imul(id, stride);
       pktConn[p] = c;
