@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { SHAPE_NAMES, type Shape } from '../traffic/options.ts';
 import { type BenchCapture, benchCapture } from './captures.ts';
+import { coresGains, coresTable } from './cores.ts';
 import { compileFilters } from './filters.ts';
 import { buildFloor, FLOOR_MODES, runFloor, type Sample } from './floor.ts';
 import { flowToolCosts, flowToolTable } from './flow-tools.ts';
@@ -52,6 +53,7 @@ interface Options {
   readonly online?: boolean;
   readonly peers?: true | string;
   readonly flowTools?: boolean;
+  readonly cores?: boolean;
   readonly gc?: boolean;
   readonly json?: boolean;
 }
@@ -198,6 +200,12 @@ async function main(options: Options): Promise<void> {
     if (options.json) console.log(JSON.stringify({ capture, peers: costs }, null, 2));
     return;
   }
+  if (options.cores) {
+    const gains = await coresGains(options.shapes, options.runs, options.seed);
+    say(`connection records of large captures for a handler, whole runs by the clock\n\n${coresTable(gains)}`);
+    if (options.json) console.log(JSON.stringify({ cores: gains }, null, 2));
+    return;
+  }
   if (options.flowTools) {
     say('ns of CPU per packet, whole processes, each once; ratios to the first line\n');
     const results = options.shapes.map((shape) => {
@@ -249,6 +257,7 @@ const program = new Command('bench')
   .option('--online', 'instead: whole runs over virtual devices, one worker and two')
   .option('--peers [programs]', 'instead of captures: other programs that match server names of TLS, all or some')
   .option('--flow-tools', 'instead of the floor: connection records beside argus, softflowd and others, if installed')
+  .option('--cores', 'instead of the floor: large captures on one core and on two, and what the machine can give')
   .option('--gc', 'what the garbage collector did, the memory, and how long bursts took (costs a little)')
   .option('--json', 'print everything as JSON');
 
