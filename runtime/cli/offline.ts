@@ -20,7 +20,7 @@ import { rxLoop } from '../lcore/rx-loop.ts';
 import { type Shards, startShards } from '../lcore/shards.ts';
 import { Pkt } from '../packet/layout.ts';
 import { parsersFor } from '../protocols/registry.ts';
-import { type CaptureSource, isPacked, openCaptures } from '../source/capture.ts';
+import { isPacked, openCaptures } from '../source/capture.ts';
 import type { PacketSource } from '../source/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import { countedMetrics } from '../stats/metrics.ts';
@@ -74,7 +74,7 @@ export async function runOffline(
     clock,
   });
   const late = takeLateErrors(errors);
-  const part = partRead(pcaps, capture);
+  const part = partRead(pcaps, capture.offset);
   const progress = () => ({ ...capture.stats, connections: core.counters[Counter.CONNS_OPENED], part: part() });
   const stop = listenForStop();
   const started = performance.now();
@@ -169,8 +169,9 @@ async function runShards(
   running = shards;
   stop.onStop = shards.stop;
   if (stop.signal !== undefined) shards.stop();
-  const endProgress =
-    settings.quiet || settings.json ? undefined : startProgress(shards.progress, toTerminal(settings));
+  const part = partRead(pcaps, () => shards.progress().offset);
+  const progress = () => ({ ...shards.progress(), part: part() });
+  const endProgress = settings.quiet || settings.json ? undefined : startProgress(progress, toTerminal(settings));
   await shards.gone;
   await dispatch.drain();
   endProgress?.();
@@ -234,14 +235,16 @@ function stoppedBy(signal: string | undefined, sink: LineSink): { stopped?: stri
   return sink.closedByReader ? { stopped: 'the reader of the output went away' } : {};
 }
 
-/** How much of a single plain file has been read, 0..1. */
-function partRead(pcaps: readonly string[], capture: PacketSource & Partial<CaptureSource>): () => number | undefined {
-  const [path] = pcaps;
-  const { offset } = capture;
-  if (path === undefined || pcaps.length > 1 || offset === undefined) return () => undefined;
-  const file = statSync(path, { throwIfNoEntry: false });
-  if (file?.isFile() !== true || isPacked(path)) return () => undefined;
-  return () => offset() / file.size;
+/** How much of plain files has been read, 0..1, by the bytes that `offset` counts. */
+function partRead(pcaps: readonly string[], offset: (() => number) | undefined): () => number | undefined {
+  if (offset === undefined) return () => undefined;
+  let size = 0;
+  for (const path of pcaps) {
+    const file = statSync(path, { throwIfNoEntry: false });
+    if (file?.isFile() !== true || isPacked(path)) return () => undefined;
+    size += file.size;
+  }
+  return () => offset() / size;
 }
 
 /** The run's lines appear where a progress line would be drawn. */

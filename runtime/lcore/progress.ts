@@ -8,7 +8,7 @@ export interface Progress {
   readonly packets: number;
   readonly bytes: number;
   readonly connections: number;
-  /** How much of the capture has been read, 0..1; undefined where its end is not known (pipes, packed or several files). */
+  /** How much of the capture has been read, 0..1; undefined where its end is not known (pipes, packed files). */
   readonly part?: number | undefined;
 }
 

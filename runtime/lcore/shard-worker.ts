@@ -43,7 +43,7 @@ export interface ShardTask {
   readonly control: Int32Array;
   /** The worker's counters, shared. */
   readonly counters: SharedArrayBuffer;
-  /** Packets and bytes read so far, shared: float64. */
+  /** Packets and bytes read so far, and bytes of the files, shared: float64. */
   readonly read: SharedArrayBuffer;
 }
 
@@ -104,6 +104,7 @@ async function work(task: ShardTask, send: (message: ShardMessage) => void): Pro
       stopped() {
         read[0] = capture.stats.packets;
         read[1] = capture.stats.bytes;
+        read[2] = capture.offset?.() ?? 0;
         return late.fault !== undefined || Atomics.load(control, Control.PHASE) === Phase.STOP;
       },
     });

@@ -41,8 +41,13 @@ export interface Shards {
   readonly gone: Promise<void>;
   /** Ends the run as the end of the input would. */
   stop(): void;
-  /** Packets and bytes read so far, connections opened so far. */
-  progress(): { readonly packets: number; readonly bytes: number; readonly connections: number };
+  /** Packets and bytes read so far, bytes of the files that are behind all cores, connections opened so far. */
+  progress(): {
+    readonly packets: number;
+    readonly bytes: number;
+    readonly offset: number;
+    readonly connections: number;
+  };
   /** Everything counted, added up. */
   counters(): Counters;
   /** Of the workers that have ended. */
@@ -85,7 +90,7 @@ export function startShards(run: ShardedRun): Shards {
 
   const workers = Array.from({ length: cores }, (_, index) => {
     const counters = new SharedArrayBuffer(COUNTERS_BYTES);
-    const read = new SharedArrayBuffer(16);
+    const read = new SharedArrayBuffer(24);
     const share = { index, count: cores };
     const task: ShardTask = {
       program,
@@ -141,6 +146,7 @@ export function startShards(run: ShardedRun): Shards {
     progress: () => ({
       packets: Math.max(...workers.map(({ read }) => read[0])),
       bytes: Math.max(...workers.map(({ read }) => read[1])),
+      offset: Math.min(...workers.map(({ read }) => read[2])),
       connections: workers.reduce((sum, { counters }) => sum + counters[Counter.CONNS_OPENED], 0),
     }),
     counters() {

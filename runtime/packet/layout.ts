@@ -141,6 +141,7 @@ export const enum LinkType {
   RAW = 101,
   C_HDLC = 104,
   IEEE802_11 = 105,
+  FRELAY = 107,
   LOOP = 108,
   LINUX_SLL = 113,
   IEEE802_11_PRISM = 119,

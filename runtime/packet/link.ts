@@ -32,6 +32,16 @@ export const enum EtherType {
   BRIDGING = 0x6558,
 }
 
+/** Network layers of frame relay, and where they are told by SNAP (RFC 2427 section 3). */
+const enum Nlpid {
+  SNAP = 0x80,
+  IPV6 = 0x8e,
+  IPV4 = 0xcc,
+}
+/** Control field of frames without numbers; and the organization whose frames are bridged. */
+const UNNUMBERED = 0x03;
+const BRIDGED = 0x0080c2;
+
 /** Each writes `Pkt.L3`, `Pkt.ETHERTYPE` and the VLAN bit of `Pkt.META`, and returns true, if IP follows. */
 export interface LinkReader {
   /** Reads the link layer of row `p` from the start of its frame. */
@@ -298,6 +308,37 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
     return linked(p, pkt[p + Pkt.LINK] & 0xffff, at, at + pkt[p + Pkt.CAPLEN]);
   }
 
+  /** Frame relay (RFC 2427): an address of two to four bytes, control, padding perhaps, then the network layer's number. */
+  function frameRelay(p: number, at: number, end: number): boolean {
+    let next = at;
+    // The last byte of the address has its lowest bit set.
+    for (let more = true; more; next++) {
+      if (next === end || next === at + 4) return fail(Counter.TRUNCATED_LINK);
+      more = (view.getUint8(next) & 1) === 0;
+    }
+    if (next + 2 > end) return fail(Counter.TRUNCATED_LINK);
+    if (view.getUint8(next) !== UNNUMBERED) return fail(Counter.NOT_IP);
+    next += view.getUint8(next + 1) === 0 ? 2 : 1;
+    if (next + 1 > end) return fail(Counter.TRUNCATED_LINK);
+    switch (view.getUint8(next)) {
+      case Nlpid.IPV4:
+        return ether(p, EtherType.IPV4, next + 1, end);
+      case Nlpid.IPV6:
+        return ether(p, EtherType.IPV6, next + 1, end);
+      case Nlpid.SNAP: {
+        if (next + 6 > end) return fail(Counter.TRUNCATED_LINK);
+        const organization = view.getUint32(next) & 0xffffff;
+        const type = view.getUint16(next + 4);
+        if (organization === 0) return ether(p, type, next + 6, end);
+        // Bridged Ethernet, with its frame check sequence or without.
+        const bridged = organization === BRIDGED && (type === 1 || type === 7);
+        return bridged ? ether(p, EtherType.BRIDGING, next + 6, end) : fail(Counter.NOT_IP);
+      }
+      default:
+        return fail(Counter.NOT_IP);
+    }
+  }
+
   function linked(p: number, type: number, at: number, end: number): boolean {
     switch (type) {
       case LinkType.ETHERNET:
@@ -347,6 +388,8 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, counters
         return ether(p, EtherType.PPPOE_SESSION, at, end);
       case LinkType.C_HDLC:
         return ciscoHdlc(p, at, end);
+      case LinkType.FRELAY:
+        return frameRelay(p, at, end);
       case LinkType.ATM_RFC1483:
         // Length zero makes `ether` expect LLC.
         return ether(p, 0, at, end);

@@ -24,6 +24,8 @@ export interface PacketSource {
    */
   poll(pkt: Int32Array, max: number): number;
   readonly stats: SourceStats;
+  /** Bytes of the input's files read so far, where that is known. */
+  offset?(): number;
   /** For a source that hands over one core's packets out of several cores' packets. */
   readonly part?: PartOfAll;
   close(): void;

@@ -46,6 +46,8 @@ export function mergedSource(memory: PacketMemory, inputs: readonly MergeInput[]
   const lanes: Lane[] = [];
   const counts = new Float64Array(2);
   let fault: unknown;
+  /** Bytes of the files that are at their end. */
+  let finished = 0;
 
   function begin(lane: Lane): void {
     const opened: Lane = { ...lane, rows: new Int32Array(Burst.MAX << Pkt.SHIFT) };
@@ -79,6 +81,7 @@ export function mergedSource(memory: PacketMemory, inputs: readonly MergeInput[]
     }
     for (let i = lanes.length - 1; i >= 0; i--) {
       if (!lanes[i].ended) continue;
+      finished += lanes[i].source?.offset?.() ?? 0;
       lanes[i].source?.close();
       lanes.splice(i, 1);
     }
@@ -103,6 +106,7 @@ export function mergedSource(memory: PacketMemory, inputs: readonly MergeInput[]
       },
       lost: {},
     },
+    offset: () => lanes.reduce((sum, { source }) => sum + (source?.offset?.() ?? 0), finished),
     poll(pkt, max) {
       let n = 0;
       do {

@@ -1,5 +1,6 @@
 /** Several captures as one: the order of time, files opened and closed when they are due, faults, patterns of names. */
 
+import { statSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { suite } from 'uvu';
@@ -63,6 +64,27 @@ function read(paths: readonly string[], burst: number = Burst.MAX): { got: Got[]
   source.close();
   return { got, error };
 }
+
+test('tells how many bytes of all files it has read', () => {
+  const paths = [0, 1, 2].map((file) =>
+    write(
+      `offset-${file}.pcap`,
+      file,
+      Array.from({ length: 100 }, (_, i) => file * 50 + i),
+    ),
+  );
+  const size = paths.reduce((sum, path) => sum + statSync(path).size, 0);
+  const source = openCaptures(paths, { slabBytes: 64, windowBytes: 1024 });
+  const pkt = new Int32Array(Burst.MAX << Pkt.SHIFT);
+  let before = 0;
+  while (source.poll(pkt, Burst.MAX) !== END_OF_INPUT) {
+    const now = source.offset?.() ?? 0;
+    assert.ok(now >= before && now <= size);
+    before = now;
+  }
+  assert.is(source.offset?.(), size);
+  source.close();
+});
 
 test('in the order of time, each file in its own', () => {
   const times = fc.array(fc.nat(5_000_000), { maxLength: 150 });
