@@ -10,7 +10,7 @@ import { createLineMerger } from '../dispatch/line-merger.ts';
 import { ExitCode } from '../errors.ts';
 import type { DecapConfig } from '../packet/decap-config.ts';
 import { isPacked, plainPcap } from '../source/capture.ts';
-import { leaveSharedPcap, sharePcap } from '../source/shared-pcap.ts';
+import { leaveSharedPcap, sharePcap } from '../source/shared-pcap-memory.ts';
 import { abandon, shareFile } from '../source/shared-window.ts';
 import { COUNTERS_BYTES, Counter, type Counters, createCounters } from '../stats/counters.ts';
 import { Control, deathOf, errorOf, exitOf, faultOf, Phase, type WorkerFault, type WorkerResult } from './messages.ts';

@@ -13,31 +13,31 @@
  * Frames whose owner only the decoder can tell (fragments, tunnels, rare link types) are noted for all cores.
  */
 import { closeSync, readSync } from 'node:fs';
-import { beginsTick, beginTick, startTicks } from '../conntrack/ticks.ts';
+import { beginsTick, beginTick } from '../conntrack/ticks.ts';
 import { InputError } from '../errors.ts';
 import { pktColumns } from '../packet/columns.ts';
 import { Burst, type PacketMemory, Pkt } from '../packet/layout.ts';
 import { createOwnerTest } from '../packet/owner.ts';
 import type { CaptureSource } from './capture.ts';
 import { END_OF_INPUT } from './contract.ts';
-import { captureStats, corruptRecord, cutRecord, type PcapFormat, type RecordPlace } from './pcap.ts';
-import { align, DEFAULT_WINDOW_BYTES, inputError, openFile, SLACK_BYTES } from './read-window.ts';
-
-/** What the cores share: made by one thread, handed to each. */
-export interface SharedPcap {
-  readonly file: string;
-  readonly format: PcapFormat;
-  readonly buffer: SharedArrayBuffer;
-  /** Words of {@link Ring}, then {@link Place} words for each place. */
-  readonly ring: Int32Array;
-  /** Words of {@link Walk}, then {@link PLACE_DOUBLES} for each place. */
-  readonly walk: Float64Array;
-  /** For each place and core, {@link Note} words for each packet. */
-  readonly notes: Int32Array;
-  readonly cores: number;
-  readonly places: number;
-  readonly slabBytes: number;
-}
+import { captureStats, corruptRecord, cutRecord, type RecordPlace } from './pcap.ts';
+import { inputError, openFile } from './read-window.ts';
+import {
+  CAPACITY,
+  CHUNK,
+  End,
+  leaveSharedPcap,
+  MOST_NOTES,
+  Note,
+  PAST_ALL,
+  PLACE_DOUBLES,
+  Place,
+  PlaceF,
+  Ring,
+  type SharedPcap,
+  slabsAt,
+  Walk,
+} from './shared-pcap-memory.ts';
 
 /** How the run tells packets apart. */
 export interface SharedPcapOptions {
@@ -51,126 +51,8 @@ export interface SharedPcapOptions {
   readonly resolution: number;
 }
 
-/** Bytes of a chunk: small, so that the ring stays in the cache where it was read to. */
-const CHUNK = 128 * 1024;
-/** Largest number of bytes in one piece: as with a single reader, so that the same records fit. */
-const CAPACITY = DEFAULT_WINDOW_BYTES;
-/** Records that may end in a chunk, and begin ticks. */
-const MOST_NOTES = CHUNK / 16 + 1;
-/** Chunks in the ring beyond two for each core: more than the longest record lies in. */
-const SPARE_PLACES = CAPACITY / CHUNK + 2;
 /** Looks at a word before its thread sleeps. */
 const SPINS = 2000;
-
-/** How many chunks are claimed, and walked; then for each core the first chunk it needs. */
-const enum Ring {
-  CLAIMED = 0,
-  WALKED = 1,
-  /** 1 when a core died: what it had claimed will not come. */
-  BROKEN = 2,
-  CORES = 3,
-}
-
-/** Of a chunk in the ring. Behind these words, how many packets are noted for each core. */
-const enum Place {
-  /** {@link End}. */
-  END = 0,
-  /** Packets, all cores'. */
-  FRAMES = 1,
-  /** Ticks that begin. */
-  TICKS = 2,
-  /** The chunk in which its first record begins. */
-  FIRST = 3,
-  /** Where the record lies that could not be read, and how much there is of it. */
-  AT = 4,
-  LEFT = 5,
-  /** The number of the chunk that is here and noted, plus one. */
-  READY = 6,
-  COUNTS = 7,
-}
-
-/** What comes behind a chunk. */
-const enum End {
-  /** The next one. */
-  NONE = 0,
-  /** Nothing. */
-  OF_FILE = 1,
-  /** A record that is cut short, or whose header is corrupt. */
-  RECORD = 2,
-  /** It could not be read. */
-  UNREADABLE = 3,
-}
-
-/** The tick at hand ({@link Tick}), then where the walk has come to. */
-const enum Walk {
-  /** File offset of the next record. */
-  OFFSET = 2,
-  /** Time of the last frame. */
-  LATEST = 3,
-  /** 1 behind the last record that can be read. */
-  ENDED = 4,
-  WORDS = 5,
-}
-
-/** Of a chunk in the ring. Behind these words, of each tick the frame, counted from the chunk's first, and the time. */
-const enum PlaceF {
-  /** Bytes on the wire. */
-  BYTES = 0,
-  /** Time of the latest frame so far. */
-  LATEST = 1,
-  /** File offset behind its last record. */
-  OFFSET = 2,
-  TICKS = 3,
-}
-
-const PLACE_DOUBLES = PlaceF.TICKS + MOST_NOTES * 2;
-
-/** A packet of a core. */
-const enum Note {
-  OFFSET = 0,
-  CAPLEN = 1,
-  WIRELEN = 2,
-  SEC = 3,
-  NSEC = 4,
-  /** Its number, counted from the chunk's first. */
-  FRAME = 5,
-  WORDS = 6,
-}
-
-/** No chunk is waited for by a thread that has ended. */
-const PAST_ALL = 0x7fffffff;
-
-/** Memory for `cores` cores that read `file`, each with a slab of `slabBytes`. */
-export function sharePcap(file: string, format: PcapFormat, cores: number, slabBytes: number): SharedPcap {
-  const places = cores * 2 + SPARE_PLACES;
-  const slab = align(slabBytes);
-  const shared = (words: number, bytes: number) => new SharedArrayBuffer(words * bytes);
-  const walk = new Float64Array(shared(Walk.WORDS + places * PLACE_DOUBLES, 8));
-  startTicks(walk);
-  walk[Walk.OFFSET] = format.dataOffset;
-  return {
-    file,
-    format,
-    buffer: new SharedArrayBuffer(slabsAt(places) + cores * slab),
-    ring: new Int32Array(shared(Ring.CORES + cores + places * (Place.COUNTS + cores), 4)),
-    walk,
-    notes: new Int32Array(shared(places * cores * MOST_NOTES * Note.WORDS, 4)),
-    cores,
-    places,
-    slabBytes: slab,
-  };
-}
-
-/** The core is not waited for any more. One that `died` may owe the others a chunk: they stop, too. */
-export function leaveSharedPcap({ ring }: SharedPcap, core: number, died = false): void {
-  if (died) Atomics.store(ring, Ring.BROKEN, 1);
-  Atomics.store(ring, Ring.CORES + core, PAST_ALL);
-  Atomics.notify(ring, Ring.CORES + core);
-}
-
-function slabsAt(places: number): number {
-  return align(CAPACITY + CHUNK * places + SLACK_BYTES);
-}
 
 /** The packets of one core. Throws InputError when the file cannot be opened. */
 export function sharedPcapSource(shared: SharedPcap, options: SharedPcapOptions): CaptureSource {
