@@ -1,19 +1,25 @@
 # The addon `iris_native`: thread pinning everywhere, and DPDK where pkg-config finds libdpdk. Without libdpdk the same
-# target builds as a stub that says so, and never fails an install.
+# target builds as a stub that says so, and never fails an install. The addon `iris_memory`: huge pages, for captures too.
 {
   "variables": {
     "have_dpdk%": "<!(pkg-config --exists libdpdk 2>/dev/null && echo 1 || echo 0)",
     # What local builds are tuned for; CI that runs elsewhere sets e.g. -march=x86-64-v2.
     "iris_march%": "native"
   },
+  "target_defaults": {
+    "cflags": ["-O3", "-Wall", "-Wextra", "-fvisibility=hidden"],
+    "cflags_cc": ["-std=c++17"],
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-exceptions"],
+    "defines": ["NAPI_VERSION=8"]
+  },
   "targets": [
+    {
+      "target_name": "iris_memory",
+      "sources": ["src/huge_pages.cc"]
+    },
     {
       "target_name": "iris_native",
       "sources": ["src/addon.cc", "src/thread.cc", "src/send.cc"],
-      "cflags": ["-O3", "-Wall", "-Wextra", "-fvisibility=hidden"],
-      "cflags_cc": ["-std=c++17"],
-      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-exceptions"],
-      "defines": ["NAPI_VERSION=8"],
       "conditions": [
         ["OS=='linux' and have_dpdk==1", {
           "defines": ["IRIS_HAVE_DPDK=1", "ALLOW_EXPERIMENTAL_API"],

@@ -102,13 +102,13 @@ function memoryFinding(): Finding {
   }
   const hint = 'echo 1024 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages';
   if (transparentHugepages()) {
-    const text = 'none; virtual devices use transparent huge pages, PCI devices need hugepages';
+    const text = 'none; virtual devices and tables use transparent huge pages, PCI devices need hugepages';
     return { verdict: 'warn', what, text, hint };
   }
   return {
     verdict: 'warn',
     what,
-    text: 'none, nor transparent ones: virtual devices run slower, PCI devices not at all',
+    text: 'none, nor transparent ones: virtual devices and large tables are slower, PCI devices do not run',
     hint,
   };
 }

@@ -1,13 +1,12 @@
 /**
- * The one file that loads the native addon, and the type of everything it offers. All functions throw a plain `Error`
+ * The one file that loads the addon `iris_native`, and the type of everything it offers. All functions throw a plain `Error`
  * whose message is the fault in words; callers turn it into a `DeviceError` that says what to do.
  *
  * The addon keeps state per process (EAL, ports, packet memories, by number) and per thread (readers, registration). A
  * worker that exits, or is terminated in the middle of a poll, gives back its packets and its registration by itself.
  */
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { addonPath } from '../addons.ts';
 import { DeviceError } from '../errors.ts';
 
 /** What every build of the addon offers, with DPDK or without. */
@@ -203,16 +202,9 @@ export interface DpdkAddon extends NativeAddon {
 
 const INSTALL = 'sudo native/install-dpdk.sh && npm run build:native';
 
-/** Where the addon is: beside the compiled tree or beside the sources. */
-function addonPath(): string | undefined {
-  return ['../../../native', '../../native']
-    .map((folder) => fileURLToPath(new URL(`${folder}/build/Release/iris_native.node`, import.meta.url)))
-    .find((path) => existsSync(path));
-}
-
 /** Loads the addon; undefined when it is not built. Throws `DeviceError` when it is built but does not load. */
 export function loadNative(): NativeAddon | undefined {
-  const path = addonPath();
+  const path = addonPath('iris_native');
   if (path === undefined) return undefined;
   try {
     return createRequire(import.meta.url)(path) as NativeAddon;

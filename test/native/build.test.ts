@@ -49,6 +49,8 @@ test('no compiler: skipped in one sentence', () => {
   assert.is(stub.dpdkVersion, '');
   assert.ok(stub.threadAffinity().length > 0);
   assert.not.ok('ealStart' in stub);
+  const memory = createRequire(import.meta.url)(join(folder, 'native/build/Release/iris_memory.node'));
+  assert.is(typeof memory.adviseHuge, 'function');
   rmSync(folder, { recursive: true });
 });
 test.run();
