@@ -23,6 +23,8 @@ export interface Reassembler {
   expire(c: number, s: number, dir: number, now: number): void;
   /** Lets go of all kept cells. */
   clear(s: number): void;
+  /** Whether the slab may have no room for a segment. */
+  crowded(): boolean;
 }
 
 /** What the reassembler is given: the streams' words, and where pieces go. */
@@ -51,6 +53,8 @@ const enum Cell {
   ACK = 6,
   /** Bytes of a cell: holds a segment of an Ethernet frame; longer ones take several. */
   BYTES = 1536,
+  /** Cells that the largest segment takes, and some for those it is cut into by others. */
+  CROWDED = 64,
 }
 
 /** Segments further ahead than the largest window (RFC 7323 section 2.3) are not of this stream. */
@@ -68,6 +72,7 @@ export function createReassembler(core: EngineCore, config: ConnTrackConfig, opt
   /** The row for pieces that are not just the packet at hand. */
   const spare = (pkt.length / Pkt.STRIDE - 1) << Pkt.SHIFT;
   let free = 0;
+  let room = cellCount;
   for (let i = cellCount; i >= 1; i--) {
     cells[(i << Cell.SHIFT) + Cell.NEXT] = free;
     free = i << Cell.SHIFT;
@@ -80,6 +85,7 @@ export function createReassembler(core: EngineCore, config: ConnTrackConfig, opt
   function release(cell: number): void {
     cells[cell + Cell.NEXT] = free;
     free = cell;
+    room++;
   }
 
   /** Where the stream of a direction begins: behind its SYN if that was seen and nothing passed since, else here. */
@@ -190,6 +196,7 @@ export function createReassembler(core: EngineCore, config: ConnTrackConfig, opt
       if (free === 0 || ss[d + Dir.COUNT] >= maxCells) return false;
       const fresh = free;
       free = cells[fresh + Cell.NEXT];
+      room--;
       cells[fresh + Cell.NEXT] = cell;
       cells[fresh + Cell.SEQ] = seq;
       cells[fresh + Cell.LENGTH] = run;
@@ -342,5 +349,6 @@ export function createReassembler(core: EngineCore, config: ConnTrackConfig, opt
       clearDir(s + Stream.DIRS);
       clearDir(s + Stream.DIRS + Stream.DIR_STRIDE);
     },
+    crowded: () => room < Cell.CROWDED,
   };
 }

@@ -10,6 +10,7 @@ import type { ParserFactory } from '../protocols/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import type { Subscription } from '../subscription/contract.ts';
 import type { ConnTrackConfig } from './config.ts';
+import { createHoleQueue } from './holes.ts';
 import { createAppLayer } from './l7.ts';
 import { Action, ConnMeta, Rec } from './layout.ts';
 import { createReassembler } from './reassembly.ts';
@@ -25,8 +26,15 @@ export interface Streams {
   release(c: number): void;
   /** Skips the holes of one connection that have waited too long at `now`, each at its own deadline. */
   expireHoles(c: number, now: number): void;
-  /** Skips all holes that have waited too long at `now`. */
-  checkTimeouts(now: number): void;
+  /** Lets go of what the connection has no use for any more, behind {@link expireHoles}. */
+  settle(c: number): void;
+  /**
+   * Skips holes that have waited too long at `now`, until about `most` of them, and of the pieces behind them, are done with.
+   * True when none are left.
+   */
+  checkTimeouts(now: number, most: number): boolean;
+  /** Whether out-of-order segments have little room left. */
+  crowded(): boolean;
 }
 
 const STREAMING = Action.STREAM | Action.PARSE;
@@ -37,6 +45,8 @@ export interface StreamOwner {
   unwanted(c: number): void;
   /** Ends connection `c`, if it was silent too long at `now`; says whether it was. */
   endInactive(c: number, now: number): boolean;
+  /** A number for `Clock.GROUP`: what is delivered next comes of a timeout. */
+  nextGroup(): number;
 }
 
 /** The streams of `core`; undefined when the plan has no use for any. */
@@ -51,6 +61,7 @@ export function createStreams(
   const { onL4Stream } = sub;
   if (onL4Stream === undefined && sub.onL7OnDisc === undefined && sub.onL7EndHdrs === undefined) return undefined;
 
+  const timeout = config.tcp_reassembly_timeout;
   const most = config.max_streams === 0 ? core.maxConnections : config.max_streams;
   const ss = new Int32Array((most + 1) * Stream.STRIDE);
   const ssF = new Float64Array(ss.buffer);
@@ -58,11 +69,10 @@ export function createStreams(
   let freeTop = 0;
   let next = Stream.STRIDE as number;
 
-  /** Directions with a hole, oldest first: a ring in which each stands at most once. */
-  const holeSlots = 2 ** Math.ceil(Math.log2(most * 2 + 2));
-  const holes = new Int32Array(holeSlots);
-  let holeFirst = 0;
-  let holeLast = 0;
+  /** Directions with a hole, each at most once; a hole's time may be later than the queue says, as it may be another. */
+  const holes = createHoleQueue();
+  /** Pieces of streams handed on. */
+  let pieces = 0;
 
   const l7 = createAppLayer(core, sub, parsers, config, ss);
   const reassembler = createReassembler(core, config, {
@@ -75,11 +85,10 @@ export function createStreams(
   });
 
   function onHole(s: number, dir: number): void {
-    const flags = s + Stream.DIRS + dir * Stream.DIR_STRIDE + Dir.FLAGS;
-    if ((ss[flags] & DirFlag.QUEUED) !== 0) return;
-    ss[flags] |= DirFlag.QUEUED;
-    holes[holeLast] = s | dir;
-    holeLast = (holeLast + 1) & (holeSlots - 1);
+    const d = s + Stream.DIRS + dir * Stream.DIR_STRIDE;
+    if ((ss[d + Dir.FLAGS] & DirFlag.QUEUED) !== 0) return;
+    ss[d + Dir.FLAGS] |= DirFlag.QUEUED;
+    holes.add(s | dir, ssF[(d + Dir.SINCE) >> 1]);
   }
 
   /** One piece, in order, to those who asked for it. */
@@ -88,6 +97,7 @@ export function createStreams(
     const lost = ss[lostAt];
     ss[lostAt] = 0;
     pkt[row + Pkt.GAP] = lost;
+    pieces++;
     const actions = rec[c + Rec.ACTIONS];
     if ((actions & Action.STREAM) !== 0 && onL4Stream !== undefined) {
       const asked = onL4Stream(c, row);
@@ -169,24 +179,30 @@ export function createStreams(
         if (s !== 0) reassembler.expire(c, s, dir, now);
       }
     },
-    checkTimeouts(now) {
-      while (holeFirst !== holeLast) {
-        const entry = holes[holeFirst];
+    settle,
+    checkTimeouts(now, most) {
+      const enough = pieces + most;
+      for (let looked = 0; now > holes.oldest() + timeout; looked++) {
+        if (pieces + looked >= enough) return false;
+        const entry = holes.take();
         const dir = entry & 1;
         const s = entry & ~1;
         const d = s + Stream.DIRS + dir * Stream.DIR_STRIDE;
-        const open = ss[s + Stream.CONN] !== 0 && ss[d + Dir.HEAD] !== 0;
-        if (open && now <= ssF[(d + Dir.SINCE) >> 1] + config.tcp_reassembly_timeout) return;
-        holeFirst = (holeFirst + 1) & (holeSlots - 1);
         ss[d + Dir.FLAGS] &= ~DirFlag.QUEUED;
-        if (!open) continue;
         const c = ss[s + Stream.CONN];
+        if (c === 0 || ss[d + Dir.HEAD] === 0) continue;
+        if (now <= ssF[(d + Dir.SINCE) >> 1] + timeout) {
+          onHole(s, dir);
+          continue;
+        }
         // One that ended before now takes its holes with it.
         if (owner.endInactive(c, now)) continue;
-        clock[Clock.GROUP]++;
+        clock[Clock.GROUP] = owner.nextGroup();
         reassembler.expire(c, s, dir, now);
         settle(c);
       }
+      return true;
     },
+    crowded: reassembler.crowded,
   };
 }

@@ -27,6 +27,8 @@ const DISTANCE_BITS = 3;
 const FAR = 7;
 /** The first bursts take both ways of `lookAhead` in turn, so that the engine knows both when it compiles. */
 const TRIALS = 64;
+/** Words that are cleared at a time. */
+const CLEARED_WORDS = 1 << 20;
 
 export interface ConnTable {
   /** The record of row `p`'s connection, or 0. Sets `Pkt.DIR`. Takes `Pkt.CONN` as a guess: 0, or any record. */
@@ -38,8 +40,8 @@ export interface ConnTable {
   insert(p: number, reversed: boolean): number;
   /** Takes a record out. Its number is free at once. */
   remove(c: number): void;
-  /** Takes all records out at once, without looking each of them up. */
-  clear(): void;
+  /** Takes all records out without looking each of them up; each step of the iteration clears some megabytes. */
+  clear(): Iterable<void>;
   /** Records in use, tombstones included. */
   used(): number;
   /** One more than the highest record ever used, as a word index: records lie at stride, 2*stride, ... below it. */
@@ -192,9 +194,16 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     used--;
   }
 
-  function clear(): void {
-    rec.fill(0, 0, Math.imul(next, stride));
-    index.fill(0);
+  function* clear(): Generator<void, void, void> {
+    for (const [words, end] of [
+      [rec, Math.imul(next, stride)],
+      [index, size],
+    ] as const) {
+      for (let at = 0; at < end; at += CLEARED_WORDS) {
+        words.fill(0, at, Math.min(end, at + CLEARED_WORDS));
+        yield;
+      }
+    }
     freeTop = 0;
     next = 1;
     used = 0;

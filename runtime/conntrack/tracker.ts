@@ -17,7 +17,7 @@ import type { ParserFactory } from '../protocols/contract.ts';
 import { Counter, type Counters } from '../stats/counters.ts';
 import type { Core, Subscription } from '../subscription/contract.ts';
 import { type ConnTrackConfig, conntrackConfig } from './config.ts';
-import { byLastPacket } from './drain-order.ts';
+import { drainInPieces } from './drain.ts';
 import { createEviction } from './eviction.ts';
 import { Action, ConnMeta, EndReason, recColumns } from './layout.ts';
 import { createStreams } from './streams.ts';
@@ -36,16 +36,16 @@ export interface ConnTracker {
   /** Tracks the packets of rows[0..n-1], in order. */
   process(n: number): void;
   /**
-   * Ends what was silent too long at `now` (seconds since 1970): of what the timers find, some `most` records at a time.
-   * True when nothing is left; else the next call goes on, even at the same `now`. Until then a record that is due counts
-   * as ended for the packets that come.
+   * Ends what was silent too long at `now` (seconds since 1970) and gives up the holes in streams that waited too long: some
+   * `most` records, and pieces of streams, at a time. True when nothing is left; else the next call goes on, even at the
+   * same `now`. Until then a record that is due counts as ended for the packets that come, and so does a hole.
    */
   checkInactive(now: number, most?: number): boolean;
   /**
-   * The run ends at `now`: ends every connection, those past their deadline by timeout. With `next`, which is called when
-   * those have ended, the others end in the order of their last packets.
+   * The run ends at `now`: ends every connection, those past their deadline by timeout, and then, when `next` was called, the
+   * others in the order of their last packets. Each step of the iteration is a piece of the work: a few ms at most.
    */
-  drain(now: number, next?: () => void): void;
+  drain(now: number, next?: () => void): Iterable<void>;
   /** Records in use, tombstones included. */
   connections(): number;
 }
@@ -98,7 +98,7 @@ export function createConnTracker(
   const table = createConnTable(core, stride);
   const { find, insert, remove, lookAhead, used } = table;
   const tcp = createTcpState(core, stride, config.tcp_reuse_timeout);
-  const streams = createStreams(core, sub, parsers, config, { unwanted: drop, endInactive });
+  const streams = createStreams(core, sub, parsers, config, { unwanted: drop, endInactive, nextGroup });
   const streaming = streams !== undefined;
   const eviction = createEviction(core, table, stride, config);
 
@@ -220,6 +220,20 @@ export function createConnTracker(
     return used() < before;
   }
 
+  /** Gives up the holes of record `c` that were due when timers were told the time: they may not have come to it yet. */
+  function expireHoles(c: number, p: number): void {
+    if (streams === undefined || times[Time.LOOK] >= 0) return;
+    // The slab is full of what is due: then all of it goes, as it would have if there were no pieces.
+    if (streams.crowded()) while (!streams.checkTimeouts(times[Time.NOW], Number.POSITIVE_INFINITY));
+    else if (recStream[c] !== 0) {
+      clock[Clock.GROUP] = nextGroup();
+      streams.expireHoles(c, times[Time.NOW]);
+      streams.settle(c);
+    }
+    clock[Clock.GROUP] = 0;
+    setClockTo(p);
+  }
+
   /** Room for one more record when the table is full: a tombstone's, or what `on_full` says. */
   function makeRoom(p: number): boolean {
     const tombstone = eviction.takeTombstone();
@@ -230,11 +244,12 @@ export function createConnTracker(
     }
     const victim = eviction.victim();
     if (victim === 0) return false;
+    expireHoles(victim, p);
     if ((recMeta[victim] & ConnMeta.ENDED) === 0) {
       finish(victim, EndReason.EVICTED);
       setClockTo(p);
     }
-    remove(victim);
+    if ((recMeta[victim] & ConnMeta.USED) !== 0) remove(victim);
     return true;
   }
 
@@ -309,6 +324,8 @@ export function createConnTracker(
       setClockTo(p);
       return 0;
     }
+    expireHoles(c, p);
+    if ((recMeta[c] & ConnMeta.USED) === 0) return 0;
     if ((flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) === TcpFlag.SYN && tcp.reuses(c, p)) {
       if ((recMeta[c] & ConnMeta.ENDED) === 0) finish(c, EndReason.REUSED);
       remove(c);
@@ -381,11 +398,14 @@ export function createConnTracker(
     if (time > recLast[c >> 1]) recLast[c >> 1] = time;
   }
 
-  /** Gives up the holes in streams that have waited too long at `now`. */
-  function checkStreams(now: number): void {
-    clock[Clock.GROUP] = nextGroup();
-    streams?.checkTimeouts(now);
-    group[0] = clock[Clock.GROUP];
+  /** Goes on with what is due at `times[Time.NOW]`, for some `most` records and pieces of streams. False when none are left. */
+  function fireTimers(most: number): boolean {
+    const holes = streams !== undefined && !streams.checkTimeouts(times[Time.NOW], most);
+    const more = holes || wheel.fire(most);
+    // While some are left, every packet's connection is looked at.
+    times[Time.LOOK] = more ? Number.NEGATIVE_INFINITY : shortest;
+    clock[Clock.GROUP] = 0;
+    return more;
   }
 
   return {
@@ -397,34 +417,28 @@ export function createConnTracker(
     },
     checkInactive(now, most = Number.POSITIVE_INFINITY) {
       // Time goes back: what was due is due no more, but had ended.
-      if (now < times[Time.NOW]) while (wheel.fire(Number.POSITIVE_INFINITY));
-      if (streaming) checkStreams(now);
+      if (now < times[Time.NOW]) while (fireTimers(Number.POSITIVE_INFINITY));
       times[Time.NOW] = now;
       wheel.advance(now);
-      const more = wheel.fire(most);
-      // While some are left, every packet's connection is looked at.
-      times[Time.LOOK] = more ? Number.NEGATIVE_INFINITY : shortest;
-      clock[Clock.GROUP] = 0;
-      return !more;
+      return !fireTimers(most);
     },
     drain(now, next) {
-      while (wheel.fire(Number.POSITIVE_INFINITY));
-      times[Time.NOW] = now;
-      if (streaming) checkStreams(now);
-      let live = 0;
-      for (let c = stride; c < table.end(); c += stride) {
-        if ((recMeta[c] & ConnMeta.USED) === 0) continue;
-        if (now > recLast[c >> 1] + timeoutOf(c)) finishInactive(c);
-        else if ((recMeta[c] & ConnMeta.ENDED) !== 0) continue;
-        else if (next === undefined) finishDrained(c);
-        else live++;
-      }
-      if (next !== undefined) {
-        next();
-        for (const c of byLastPacket(record, stride, table.end(), live)) finishDrained(c);
-      }
-      table.clear();
-      clock[Clock.GROUP] = 0;
+      return drainInPieces(
+        record,
+        stride,
+        table,
+        {
+          fireTimers,
+          reach(time) {
+            times[Time.NOW] = time;
+          },
+          isDue: (c) => times[Time.NOW] > recLast[c >> 1] + timeoutOf(c),
+          finishInactive,
+          finishDrained,
+        },
+        now,
+        next,
+      );
     },
     connections: used,
   };

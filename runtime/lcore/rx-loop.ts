@@ -196,12 +196,13 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     return true;
   }
 
-  function drain(): void {
+  /** The run ends, piece by piece: signals and messages come in between. */
+  async function drain(): Promise<void> {
     order?.burst(frames);
     clock[Clock.ROW] = 0;
     if (latest !== undefined && latest[0] > 0) times[Time.LATEST] = latest[0];
     if (source.part !== undefined) times[Time.LATEST] = source.part.latest();
-    tracker.drain(times[Time.LATEST], order?.drain);
+    for (const _ of tracker.drain(times[Time.LATEST], order?.drain)) await nextTurn();
     order?.end();
   }
 
@@ -211,10 +212,10 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
       if (stopped?.() === true) break;
     }
   } catch (error) {
-    if (error instanceof InputError) drain();
+    if (error instanceof InputError) await drain();
     throw error;
   }
-  drain();
+  await drain();
 }
 
 function nextTurn(): Promise<void> {

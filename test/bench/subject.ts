@@ -3,8 +3,9 @@
  * Prints one JSON line, a Sample and what the garbage collector did.
  */
 
-import { readFileSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers';
 import { setImmediate } from 'node:timers/promises';
 import type { Sample } from './floor.ts';
 import { PORT_STAGES, type Prepare, STAGES } from './stages.ts';
@@ -16,15 +17,24 @@ export interface GcReport {
   readonly totalMs: number;
   readonly longestMs: number;
   /**
-   * CPU time between two polls of the source, a burst with all that the program itself put into it: how many took less
-   * than each bound and not less than the one before. The last bound is none. CPU time, all threads, because on a busy
-   * machine the clock tells of the others.
+   * CPU time of the packets' thread between two polls of the source, a burst with all that the program itself put into
+   * it, or at the end of the run between two pieces of the drain: how many took less than each bound and not less than the
+   * one before. The last bound is none. CPU time, because on a busy machine the clock tells of the others; that of a
+   * burst may count some of the shorter ones before it.
    */
   readonly bursts: readonly { readonly belowMs: number | null; readonly count: number }[];
-  /** The longest of them, the same by the clock, and the CPU time from the first poll to their ends. */
-  readonly longestBursts: readonly { readonly ms: number; readonly clockMs: number; readonly atMs: number }[];
+  /** The longest of them. */
+  readonly longestBursts: readonly Burst[];
   /** Most bytes of memory the process ever had resident. */
   readonly maxRss: number;
+}
+
+interface Burst {
+  /** As in {@link GcReport.bursts}. */
+  readonly ms: number;
+  readonly clockMs: number;
+  /** CPU time from the first poll to the burst's end. */
+  readonly atMs: number;
 }
 
 const [stage = '', capture = '', max = '', gcFlag] = process.argv.slice(2);
@@ -42,50 +52,92 @@ if (gcFlag === '--gc') observer.observe({ entryTypes: ['gc'] });
 
 const BOUNDS = [0.1, 0.3, 1, 3, 10, 30, Number.POSITIVE_INFINITY];
 const burstCounts = new Float64Array(BOUNDS.length);
-/** The longest so far: CPU milliseconds, the same by the clock, and when it ended. */
-const longest = Array.from({ length: 5 }, () => ({ ms: 0, clockMs: 0, atMs: 0 }));
-let first = -1;
-let cpuBefore = 0;
-let clockBefore = 0;
-const onPoll = () => {
-  const { user, system } = process.cpuUsage();
-  const cpu = (user + system) / 1000;
-  const clock = performance.now();
-  if (first < 0) first = cpu;
-  else noteBurst({ ms: cpu - cpuBefore, clockMs: clock - clockBefore, atMs: cpu - first });
-  cpuBefore = cpu;
-  clockBefore = clock;
-};
+const longest: Burst[] = Array.from({ length: 5 }, () => ({ ms: 0, clockMs: 0, atMs: 0 }));
+const schedstat = openSchedstat();
+const digits = new Uint8Array(64);
+/** What the last burst began with, in ms: by the clock, and the thread's CPU time when that was last read. */
+const before = Float64Array.of(Number.NaN, 0, 0);
+const enum Before {
+  CLOCK = 0,
+  CPU = 1,
+  FIRST_CPU = 2,
+}
+/** Polls between two looks at the CPU time, which is looked at behind every long burst, too. */
+const POLLS = 64;
+const LONG_MS = 0.3;
+let polls = 0;
 
-function noteBurst(burst: { ms: number; clockMs: number; atMs: number }): void {
-  const bucket = BOUNDS.findIndex((bound) => burst.ms < bound);
-  burstCounts[bucket] = (burstCounts[bucket] ?? 0) + 1;
-  const least = longest.reduce((low, { ms }, i) => (ms < (longest[low]?.ms ?? 0) ? i : low), 0);
-  if (burst.ms > (longest[least]?.ms ?? 0)) longest[least] = burst;
+/** Makes no garbage, or the collections would be its own. */
+function onPoll(): void {
+  const clock = performance.now();
+  if (Number.isNaN(before[Before.CLOCK])) {
+    before[Before.CPU] = threadMs();
+    before[Before.FIRST_CPU] = before[Before.CPU];
+  } else {
+    noteBurst(clock - before[Before.CLOCK]);
+  }
+  before[Before.CLOCK] = performance.now();
 }
 
-/** CPU time of this thread in nanoseconds; undefined where the system does not tell. */
-function threadNs(): number | undefined {
-  try {
-    return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]);
-  } catch {
-    return undefined;
+function noteBurst(clockMs: number): void {
+  let ms = clockMs;
+  if (clockMs > LONG_MS || ++polls === POLLS) {
+    polls = 0;
+    const cpu = threadMs();
+    ms = Math.min(ms, cpu - before[Before.CPU]);
+    before[Before.CPU] = cpu;
   }
+  let bucket = 0;
+  while (ms >= BOUNDS[bucket]) bucket++;
+  burstCounts[bucket]++;
+  if (ms < LONG_MS) return;
+  const least = longest.reduce((low, burst, i) => (burst.ms < longest[low].ms ? i : low), 0);
+  if (ms > longest[least].ms) longest[least] = { ms, clockMs, atMs: before[Before.CPU] - before[Before.FIRST_CPU] };
+}
+
+/** The system's file that tells the thread's CPU time; -1 where there is none. */
+function openSchedstat(): number {
+  try {
+    return openSync('/proc/thread-self/schedstat', 'r');
+  } catch {
+    return -1;
+  }
+}
+
+/** CPU time of this thread in ms; that of all threads where the system does not tell. */
+function threadMs(): number {
+  if (schedstat < 0) {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  }
+  const length = readSync(schedstat, digits, 0, digits.length, 0);
+  let ns = 0;
+  for (let i = 0; i < length && digits[i] !== 0x20; i++) ns = ns * 10 + digits[i] - 0x30;
+  return ns / 1e6;
 }
 
 const work = await prepare(capture, Number(max), gcFlag === '--gc' ? onPoll : undefined);
 await setImmediate();
 pauses.length = 0;
-const threadBefore = threadNs();
-const before = process.cpuUsage();
+const threadBefore = threadMs();
+const cpuBefore = process.cpuUsage();
+// The end of the run is no poll, but comes in pieces between turns of the event loop, too.
+let running = gcFlag === '--gc';
+const onTurn = () => {
+  if (!running) return;
+  if (!Number.isNaN(before[Before.CLOCK])) onPoll();
+  nextTurn(onTurn);
+};
+onTurn();
 const counts = await work();
-const used = process.cpuUsage(before);
-const threadAfter = threadNs();
+running = false;
+const used = process.cpuUsage(cpuBefore);
+const threadAfter = threadMs();
 const whole = process.cpuUsage();
 const sample: Sample = {
   ...counts,
   cpuNs: (used.user + used.system) * 1000,
-  ...(threadBefore === undefined || threadAfter === undefined ? {} : { threadNs: threadAfter - threadBefore }),
+  ...(schedstat < 0 ? {} : { threadNs: (threadAfter - threadBefore) * 1e6 }),
   processNs: (whole.user + whole.system) * 1000,
 };
 // The observer's entries arrive once the loop gives the event loop a turn.

@@ -215,7 +215,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
       }
     },
     drain(at) {
-      tracker.drain(at ?? now);
+      for (const _ of tracker.drain(at ?? now));
     },
     counters: () => namedCounters(counters),
     of: (what) => told.filter((t) => t.what === what),
