@@ -2,11 +2,11 @@
  * The connection table: an open-addressing index over the records of layout.ts. Hot.
  *
  * An entry of the index is one word: the connection's number, above it how far the entry stands from its own slot, and
- * above that as many of the hash's upper bits as there is room for (the lower ones choose the slot). 0: free. Linear probing, at most a third full, deletion by back-shift (no
- * tombstones in the index). Numbers are stable while a connection lives, and the latest one freed is the next one used,
- * so that a warm record is reused. IPv6 addresses are in a cold table of their own; the record holds their hashes, and a
- * match of those is verified there. Searches start one before their slot, so that the step to the next is known to the
- * engine's compiler before the first collision.
+ * above that as many of the hash's upper bits as there is room for (the lower ones choose the slot). 0: free. Linear
+ * probing, at most half full, deletion by back-shift (no tombstones in the index). Numbers are stable while a connection
+ * lives, and the latest one freed is the next one used, so that a warm record is reused. IPv6 addresses are in a cold
+ * table of their own; the record holds their hashes, and a match of those is verified there. Searches start one before
+ * their slot, so that the step to the next is known to the engine's compiler before the first collision.
  *
  * Both directions of a connection have the same hash. A candidate is compared with the packet as it is and turned
  * round, each by OR of XORs, and which of the two is zero is the packet's direction: no ends are ever put in order.
@@ -70,9 +70,9 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   const { view } = core.memory;
   const { pktSrc, pktDst, pktPorts, pktMeta, pktHash, pktL3, pktDir, pktConn } = pktColumns(pkt);
   const { recSrc, recDst, recPorts, recMeta, recHash } = recColumns(rec, stride);
-  // A third full: one connection in six then stands outside its own slot, at half full it is one in four, and each of
-  // those costs a misprediction.
-  const size = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 3)));
+  // Half full at most: fuller, more connections stand outside their own slots, each of which costs a misprediction; emptier,
+  // less of it stays in the cache.
+  const size = 2 ** Math.ceil(Math.log2(Math.max(16, maxConnections * 2)));
   const mask = size - 1;
   const index = new Int32Array(size);
   /** Bits of an entry: the connection's number, the distance from its own slot (FAR: look it up), the hash's. */
