@@ -10,7 +10,9 @@ export const enum Clock {
   ROW = 2,
   /** 0 for what a packet brings about; else it counts what timers and the end of the run do, one number per connection. */
   GROUP = 3,
-  WORDS = 4,
+  /** The packet's place among those of its frame, if that holds several: 0 is the first. */
+  PART = 4,
+  WORDS = 5,
 }
 
 /** Whole microseconds of a time in seconds since 1970: what a float64 can tell of it. */

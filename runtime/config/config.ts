@@ -5,7 +5,7 @@
 import { parse, TomlError } from 'smol-toml';
 import type { ConnTrackConfig } from '../conntrack/config.ts';
 import { ConfigError, ConfigErrors } from '../errors.ts';
-import { type DecapConfig, TEREDO_PORT } from '../packet/decap-config.ts';
+import { type DecapConfig, FIXED_PORTS } from '../packet/decap-config.ts';
 import { check, type Entry } from './check.ts';
 import { DEVICE_ALLOWED, type Device, parseDevice } from './device.ts';
 import { keyLines, lineOf } from './locate.ts';
@@ -159,16 +159,23 @@ function readDecap(get: Get, report: Report): DecapConfig {
     for (const port of ports) {
       const other = sections.findIndex((others) => others.includes(port));
       if (other < i) report(`decap.${names[i]}`, `${port} is a port of decap.${names[other]} already`);
-      if (port === TEREDO_PORT) report(`decap.${names[i]}`, `${port} is the port of Teredo`);
+      const fixed = FIXED_PORTS.find((one) => one.port === port);
+      if (fixed !== undefined) report(`decap.${names[i]}`, `${port} is the port of decap.${fixed.kind}`);
     }
   });
   return {
     gre: get('decap.gre') ?? all,
     ipip: get('decap.ipip') ?? all,
+    etherip: get('decap.etherip') ?? all,
+    mpls: get('decap.mpls') ?? all,
+    l2tp: get('decap.l2tp') ?? all,
     vxlan: get('decap.vxlan') ?? all,
     geneve: get('decap.geneve') ?? all,
     gtp_u: get('decap.gtp_u') ?? all,
     teredo: get('decap.teredo') ?? all,
+    ayiya: get('decap.ayiya') ?? all,
+    capwap: get('decap.capwap') ?? all,
+    tzsp: get('decap.tzsp') ?? all,
     vxlan_ports,
     geneve_ports,
     gtp_u_ports,

@@ -15,6 +15,9 @@ import type { StoredText } from './line-store.ts';
 /** Behind every frame. */
 const TIMERS_KEY = Number.MAX_SAFE_INTEGER;
 
+/** More packets than a frame can hold. */
+const MOST_PARTS = 4096;
+
 /** Where lines belong. Compared word by word, and then, if `timers`, by text. */
 export interface Place {
   /** Seconds since 1970; infinite for what the end of the run ended. */
@@ -82,10 +85,10 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
   let first = 0;
   let numbers: Int32Array | undefined;
 
-  /** The number of the frame at hand. */
+  /** The number of the frame at hand; of the packets in one frame each has a fraction of its own. */
   function frame(): number {
     const row = clock[Clock.ROW] >> Pkt.SHIFT;
-    return first + (numbers === undefined ? row : numbers[row]);
+    return first + (numbers === undefined ? row : numbers[row]) + clock[Clock.PART] / MOST_PARTS;
   }
 
   /** Hands on the first `n` that wait. */

@@ -8,7 +8,7 @@
  * and so do fragments, which have no ports. What a device refuses is made wider until it takes it, at last to "all of
  * this kind pass"; the software filter does the rest.
  */
-import { type DecapConfig, TEREDO_PORT } from '../packet/decap-config.ts';
+import { type DecapConfig, tunnelPorts } from '../packet/decap-config.ts';
 import type { DeviceItem, DeviceRule, FlowHeader } from '../source/dpdk.ts';
 import type { FlowItem, FlowRule } from '../subscription/contract.ts';
 
@@ -18,19 +18,14 @@ import type { FlowItem, FlowRule } from '../subscription/contract.ts';
  */
 export function withTunnels(rules: readonly FlowRule[], decap: DecapConfig): readonly FlowRule[] {
   if (rules.length === 0) return rules;
-  const ports = [
-    ...(decap.vxlan ? decap.vxlan_ports : []),
-    ...(decap.geneve ? decap.geneve_ports : []),
-    ...(decap.gtp_u ? decap.gtp_u_ports : []),
-    ...(decap.teredo ? [TEREDO_PORT] : []),
-  ];
+  const ports = tunnelPorts(decap);
   const to = (field: string, port: number): FlowRule => ({
     items: [{ layer: 'udp', fields: [{ field, value: String(port) }] }],
   });
   return [
     ...rules,
-    ...ports.map((port) => to('dst_port', port)),
-    ...(decap.teredo ? [to('src_port', TEREDO_PORT)] : []),
+    ...ports.map(({ port }) => to('dst_port', port)),
+    ...ports.filter(({ from }) => from).map(({ port }) => to('src_port', port)),
   ];
 }
 

@@ -124,6 +124,24 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     return Math.min(n, from + PIECE_FRAMES - ((frames + from) % PIECE_FRAMES));
   }
 
+  /** Rows `from` to `to` - 1 that the filter lets in are tracked. */
+  function track(from: number, to: number): void {
+    const wanted = filter(to, from);
+    if (wanted > 0) tracker.process(wanted);
+  }
+
+  /** The packets of rows `from` to `to` - 1, in order: some frames hold several. */
+  function packets(from: number, to: number): void {
+    let start = from;
+    for (let row = decode.several(start); row < to; row = decode.several(start)) {
+      track(start, row + 1);
+      for (clock[Clock.PART] = 1; decode.next(row); clock[Clock.PART]++) track(row, row + 1);
+      clock[Clock.PART] = 0;
+      start = row + 1;
+    }
+    if (to > start) track(start, to);
+  }
+
   /** A burst of `n` rows, cut where ticks begin and where timers go on. */
   function burst(n: number): void {
     decode(n);
@@ -131,10 +149,7 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     for (let from = 0; from < n; ) {
       const end = pieceEnd(from, n);
       const to = tickAt(from, end);
-      if (to > from) {
-        const wanted = filter(to, from);
-        if (wanted > 0) tracker.process(wanted);
-      }
+      packets(from, to);
       if (to < end) tick(pktF[((to << Pkt.SHIFT) + Pkt.TS) >> 1], to);
       else if (times[Time.DUE] !== 0 && (frames + to) % PIECE_FRAMES === 0) timers(to);
       from = to;
@@ -158,8 +173,7 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     order?.burst(part.first(), part.numbers);
     if (n > 0) {
       decode(n);
-      const wanted = filter(n);
-      if (wanted > 0) tracker.process(wanted);
+      packets(0, n);
       frames = part.first() + part.numbers[n - 1] + 1;
     }
     const now = part.tick();

@@ -1,5 +1,5 @@
 /**
- * Checksums of IPv4, TCP and UDP (RFC 1071), verified where `[conntrack] verify_checksums` asks for it. A packet whose
+ * Checksums of IPv4, TCP and UDP (RFC 1071), and what a radio said of its frame's, verified where `[conntrack] verify_checksums` asks for it. A packet whose
  * checksum is wrong belongs to no connection, as its receiver would not have taken it.
  *
  * Only what was captured whole can be verified; the rest is believed, as is IPv6 with extension headers. Of tunnels that are opened the inside counts.
@@ -8,8 +8,8 @@ import { Counter, type Counters } from '../stats/counters.ts';
 import { Meta, type PacketMemory, Pkt } from './layout.ts';
 import { IpProto } from './transport.ts';
 
-/** Looks through rows 0..n-1, which the decoder has filled. */
-export type ChecksumVerifier = (n: number) => void;
+/** Looks through rows `from` (0) to `to` - 1, which the decoder has filled. */
+export type ChecksumVerifier = (to: number, from?: number) => void;
 
 export function createChecksumVerifier(memory: PacketMemory, pkt: Int32Array, counters: Counters): ChecksumVerifier {
   const { view } = memory;
@@ -30,6 +30,7 @@ export function createChecksumVerifier(memory: PacketMemory, pkt: Int32Array, co
 
   function verified(p: number): boolean {
     const meta = pkt[p + Pkt.META];
+    if ((meta & Meta.BAD_FCS) !== 0) return false;
     const l3 = pkt[p + Pkt.L3];
     const isV6 = (meta & Meta.IPV6) !== 0;
     if (!isV6 && !isRight(add(0, l3, (view.getUint8(l3) & 0xf) << 2))) return false;
@@ -48,11 +49,11 @@ export function createChecksumVerifier(memory: PacketMemory, pkt: Int32Array, co
     return isRight(add(addresses + proto + length, l4, length));
   }
 
-  return function verify(n) {
-    for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
+  return function verify(to, from = 0) {
+    for (let p = from << Pkt.SHIFT, end = to << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
       if ((pkt[p + Pkt.META] & Meta.L4) === 0 || verified(p)) continue;
       counters[Counter.BAD_CHECKSUM]++;
-      pkt[p + Pkt.META] &= Meta.PROTO_MASK | Meta.IPV6 | Meta.IP | Meta.VLAN;
+      pkt[p + Pkt.META] &= Meta.PROTO_MASK | Meta.IPV6 | Meta.IP | Meta.OF_FRAME;
       pkt[p + Pkt.L4] = 0;
       pkt[p + Pkt.PAYLOAD] = 0;
       pkt[p + Pkt.PAYLEN] = 0;

@@ -9,8 +9,9 @@ import { Counter, type Counters, createCounters } from '../stats/counters.ts';
 import { createChecksumVerifier } from './checksum.ts';
 import { pktColumns } from './columns.ts';
 import { type DecapConfig, decapsulates } from './decap-config.ts';
+import { createEtherReader } from './ether.ts';
 import type { FragmentTable } from './fragments.ts';
-import { Hold, LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
+import { Burst, Hold, LinkType, Meta, type PacketMemory, Pkt } from './layout.ts';
 import { createLinkReader } from './link.ts';
 import { createAddressHash, createNetworkReader } from './network.ts';
 import { ownerOf } from './owner.ts';
@@ -43,8 +44,15 @@ export interface Share {
   readonly handOff?: boolean;
 }
 
-/** Fills the decoder's words of rows 0..n-1. Never throws, whatever the bytes. */
-export type Decoder = (n: number) => void;
+/** Never throws, whatever the bytes. */
+export interface Decoder {
+  /** Fills the decoder's words of rows 0..n-1. Of a frame that holds several packets the row gets the first. */
+  (n: number): void;
+  /** The first row from `from` on whose frame holds more packets (802.11 A-MSDU); {@link Burst.MAX} when there is none. */
+  several(from: number): number;
+  /** Puts the next packet of its frame into row `row`, in place of the one there. False when there is none. */
+  next(row: number): boolean;
+}
 
 /** The first half-words of an Ethernet payload that the fast path takes: EtherType, then version and header length. */
 const IPV4_PLAIN = 0x080045;
@@ -82,7 +90,11 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
   const seed = (options.seed ?? 0) | 0;
   const counters = options.counters ?? createCounters();
   const addressHash = createAddressHash(memory, seed);
-  const link = createLinkReader(memory, pkt, counters);
+  const ether = createEtherReader(memory, pkt, counters);
+  const link = createLinkReader(memory, pkt, ether);
+  /** By row, where the next packet of its frame begins; 0 where there is none. And how many rows have one. */
+  const following = new Int32Array(Burst.MAX + 1);
+  let aggregates = 0;
   const decap = options.decap !== undefined && decapsulates(options.decap) ? options.decap : undefined;
   const readTransport = transportReader();
   const readNetwork = createNetworkReader(memory, pkt, addressHash, readTransport, options.fragments, counters);
@@ -91,7 +103,7 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
     const plain = createTransportReader(memory, pkt, seed, counters);
     if (decap === undefined) return plain;
     // The IP layer inside a tunnel is that outside, which in turn comes back to the tunnels.
-    const parts = { memory, pkt, counters, link, readTransport: plain, readNetwork: inner };
+    const parts = { memory, pkt, counters, ether, link, readTransport: plain, readNetwork: inner };
     return createTunnelReader(parts, decap);
   }
 
@@ -99,11 +111,20 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
     readNetwork(p, capEnd, wireEnd);
   }
 
-  function slow(p: number): void {
+  /** The packet of row `p` at `at` of an aggregate, or that at its frame's beginning. */
+  function slow(p: number, at = 0): void {
     for (let word = Pkt.L3; word < Pkt.TS; word++) pkt[p + word] = 0;
-    if (!link.frame(p)) return;
+    const isIp = at === 0 ? link.frame(p) : link.subframe(p, at);
+    const next = link.next();
+    if (next !== 0) {
+      following[p >> Pkt.SHIFT] = next;
+      aggregates++;
+    }
+    if (!isIp) return;
     const frame = pkt[p + Pkt.OFFSET];
-    readNetwork(p, frame + pkt[p + Pkt.CAPLEN], frame + pkt[p + Pkt.WIRELEN]);
+    const [capEnd, wireEnd] = [frame + pkt[p + Pkt.CAPLEN], frame + pkt[p + Pkt.WIRELEN]];
+    const end = link.packetEnd() === 0 ? wireEnd : Math.min(wireEnd, link.packetEnd());
+    readNetwork(p, Math.min(capEnd, end), end);
   }
 
   const hash = createFlowHash(seed);
@@ -190,34 +211,42 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
   /** What the counters were before the row at hand. */
   const saved = new Float64Array(DECODER_COUNTERS);
 
-  /** As `decode`, and only what is this core's is kept and counted. */
+  /** Reads row `p`, or the packet at `at` of its aggregate; only what is this core's is kept and counted. True if it is. */
+  function readShare(p: number, at: number): boolean {
+    const plain = at === 0 && fast(p);
+    if (!plain) slow(p, at);
+    const owner = ownerOf(pktHash[p], count);
+    const foreign = owner !== index;
+    // Of a datagram in pieces, or inside a tunnel, only the owner of the whole knows that it is.
+    if (handOff && (!plain || mayTunnel)) pktHold[p] = Hold.FOR_ALL;
+    else if (handOff && foreign) pktHold[p] = Hold.FOR_CORE - owner;
+    // Of plain frames nothing is counted but their number.
+    if (!plain) {
+      for (let i = 0; i < DECODER_COUNTERS; i++) {
+        if (foreign) counters[i] = saved[i];
+        else saved[i] = counters[i];
+      }
+    }
+    if (foreign) pktMeta[p] = Meta.FOREIGN;
+    return !foreign;
+  }
+
   function decodeShare(n: number): void {
     let own = 0;
     for (let i = 0; i < DECODER_COUNTERS; i++) saved[i] = counters[i];
     for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
       readTime(p);
-      const plain = fast(p);
-      if (!plain) slow(p);
-      const owner = ownerOf(pktHash[p], count);
-      const foreign = owner !== index;
-      // Of a datagram in pieces, or inside a tunnel, only the owner of the whole knows that it is.
-      if (handOff && (!plain || mayTunnel)) pktHold[p] = Hold.FOR_ALL;
-      else if (handOff && foreign) pktHold[p] = Hold.FOR_CORE - owner;
-      // Of plain frames nothing is counted but their number.
-      if (!plain) {
-        for (let i = 0; i < DECODER_COUNTERS; i++) {
-          if (foreign) counters[i] = saved[i];
-          else saved[i] = counters[i];
-        }
-      }
-      if (foreign) pktMeta[p] = Meta.FOREIGN;
-      else own++;
+      if (readShare(p, 0)) own++;
     }
     counters[Counter.FRAMES] += own;
   }
 
   function decode(n: number): void {
     fragments?.newBurst();
+    if (aggregates > 0) {
+      aggregates = 0;
+      following.fill(0);
+    }
     if (count > 1) {
       decodeShare(n);
       return;
@@ -229,10 +258,38 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
     }
   }
 
-  if (options.verifyChecksums !== true) return decode;
-  const verify = createChecksumVerifier(memory, pkt, counters);
-  return function decodeAndVerify(n) {
+  const verify = options.verifyChecksums === true ? createChecksumVerifier(memory, pkt, counters) : undefined;
+
+  function several(from: number): number {
+    if (aggregates === 0) return Burst.MAX;
+    let row = from;
+    while (row < Burst.MAX && following[row] === 0) row++;
+    return row;
+  }
+
+  function next(row: number): boolean {
+    const at = following[row];
+    if (at === 0) return false;
+    following[row] = 0;
+    aggregates--;
+    const p = row << Pkt.SHIFT;
+    readTime(p);
+    counters[Counter.SUBFRAMES]++;
+    if (count > 1) {
+      for (let i = 0; i < DECODER_COUNTERS; i++) saved[i] = counters[i];
+      saved[Counter.SUBFRAMES]--;
+      readShare(p, at);
+    } else {
+      slow(p, at);
+    }
+    verify?.(row + 1, row);
+    return true;
+  }
+
+  function decodeAndVerify(n: number): void {
     decode(n);
-    verify(n);
-  };
+    verify?.(n);
+  }
+
+  return Object.assign(verify === undefined ? decode : decodeAndVerify, { several, next });
 }

@@ -111,6 +111,10 @@ export const enum Meta {
   MALFORMED = 0x1000,
   /** At least one VLAN tag. */
   VLAN = 0x2000,
+  /** 802.11: the radio found the frame's check sequence wrong. */
+  BAD_FCS = 0x8000,
+  /** The bits that belong to the frame and not to what is in it. */
+  OF_FRAME = VLAN | BAD_FCS,
   /** Alone in META: the packet is another core's, see {@link DecoderOptions.share} of decode.ts. */
   FOREIGN = 0x4000,
   /** TCP flags, 9 bits (FIN is bit 0 ... CWR bit 7, NS bit 8), shifted left by this. */
@@ -134,7 +138,9 @@ export const enum TcpFlag {
 export const enum LinkType {
   NULL = 0,
   ETHERNET = 1,
+  TOKEN_RING = 6,
   PPP = 9,
+  FDDI = 10,
   PPP_HDLC = 50,
   PPP_ETHER = 51,
   ATM_RFC1483 = 100,
@@ -143,15 +149,24 @@ export const enum LinkType {
   IEEE802_11 = 105,
   FRELAY = 107,
   LOOP = 108,
+  ENC = 109,
   LINUX_SLL = 113,
+  PFLOG = 117,
   IEEE802_11_PRISM = 119,
   IEEE802_11_RADIOTAP = 127,
   IEEE802_11_AVS = 163,
+  JUNIPER_ETHERNET = 178,
   PPI = 192,
+  ERF = 197,
   PPP_WITH_DIR = 204,
+  MPLS = 219,
   IPV4 = 228,
   IPV6 = 229,
   NFLOG = 239,
+  NETANALYZER = 240,
+  NETANALYZER_TRANSPARENT = 241,
+  PKTAP = 258,
+  ETHERNET_MPACKET = 274,
   LINUX_SLL2 = 276,
 }
 

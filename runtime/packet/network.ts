@@ -105,7 +105,7 @@ export function createNetworkReader(
       next = view.getUint8(l4);
       l4 += length;
     }
-    readTransport(p, bits | next | (pkt[p + Pkt.META] & Meta.VLAN), l4, ipEnd, capEnd);
+    readTransport(p, bits | next | (pkt[p + Pkt.META] & Meta.OF_FRAME), l4, ipEnd, capEnd);
   }
 
   function ipv6(p: number, at: number, capEnd: number, wireEnd: number): void {
@@ -158,7 +158,7 @@ export function createNetworkReader(
           at += length;
           break;
         default:
-          readTransport(p, bits | next | (pkt[p + Pkt.META] & Meta.VLAN), at, ipEnd, capEnd);
+          readTransport(p, bits | next | (pkt[p + Pkt.META] & Meta.OF_FRAME), at, ipEnd, capEnd);
           return;
       }
     }

@@ -20,7 +20,9 @@ export const enum IpProto {
   AH = 51,
   IPV6_NONE = 59,
   IPV6_DESTINATION = 60,
+  ETHER_IP = 97,
   MOBILITY = 135,
+  MPLS = 137,
   HIP = 139,
   SHIM6 = 140,
 }

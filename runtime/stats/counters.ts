@@ -26,8 +26,8 @@ export const enum Counter {
   DATAGRAMS_REASSEMBLED,
   FRAGMENTS_DROPPED,
   DATAGRAMS_TIMED_OUT,
-  /** Packets behind the first in an aggregated 802.11 frame (A-MSDU): not read. */
-  SUBFRAMES_UNREAD,
+  /** Packets behind the first in aggregated 802.11 frames (A-MSDU): each is counted as a frame is, but under `FRAMES`. */
+  SUBFRAMES,
   // Tunnels: those opened, and those that stayed closed, by reason.
   DECAPSULATED,
   TUNNELS_TRUNCATED,
@@ -91,7 +91,7 @@ export const COUNTER_NAMES = [
   'datagrams_reassembled',
   'fragments_dropped',
   'datagrams_timed_out',
-  'subframes_unread',
+  'subframes',
   'decapsulated',
   'tunnels_truncated',
   'tunnels_malformed',

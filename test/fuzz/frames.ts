@@ -1,5 +1,6 @@
 /** Well-formed frames from which the packet fuzzer starts: each link layer, IP form, fragment and tunnel. */
 import { LinkType } from '../../runtime/packet/layout.ts';
+import { AGGREGATES, LINKS, TUNNELS } from '../support/encapsulations.ts';
 import * as make from '../support/frames.ts';
 import { concat, u16, u32 } from '../support/frames.ts';
 
@@ -95,4 +96,6 @@ export const FRAMES: readonly SampleFrame[] = [
   { bytes: concat(u16(0x86dd), new Uint8Array(18), ip6), link: LinkType.LINUX_SLL2 },
   { bytes: wifi, link: LinkType.IEEE802_11 },
   { bytes: concat(Uint8Array.of(0, 0, 12, 0, 2, 0, 0, 0, 0x20, 0, 0, 0), wifi), link: LinkType.IEEE802_11_RADIOTAP },
+  ...[...LINKS, ...AGGREGATES].map(([, link, bytes]) => ({ bytes, link })),
+  ...TUNNELS.map(([, bytes]) => ({ bytes, link: LinkType.ETHERNET })),
 ];

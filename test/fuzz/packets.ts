@@ -95,8 +95,16 @@ function createBareDecoder(seed: number) {
     pkt[Pkt.NSEC] = 0;
     pkt[Pkt.LINK] = link;
     decode(1);
+    do {
+      const fault = faultOfPacket(at, frame.length, wirelen);
+      if (fault !== undefined) return fault;
+    } while (decode.next(0));
+    return undefined;
+  };
+
+  function faultOfPacket(at: number, length: number, wirelen: number): string | undefined {
     frames++;
-    const fault = faultOfRow(pkt, at, at + frame.length, at + wirelen);
+    const fault = faultOfRow(pkt, at, at + length, at + wirelen);
     if (fault !== undefined) return `${fault}: ${pkt.slice(0, Pkt.STRIDE).join(' ')}`;
     if ((pkt[Pkt.META] & Meta.L4) !== 0) packets++;
     const counted = REASONS.reduce((sum, reason) => sum + counters[reason], packets);
@@ -104,7 +112,7 @@ function createBareDecoder(seed: number) {
     if (counted !== frames || negative)
       return `${frames} frames, ${counted} counted: ${JSON.stringify(namedCounters(counters))}`;
     return undefined;
-  };
+  }
 }
 
 /** What is wrong with a decoded row. */

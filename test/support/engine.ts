@@ -210,7 +210,13 @@ export function createEngine(options: EngineOptions = {}): Engine {
         });
         used = at;
         decode(some.length);
-        tracker.process(filter(some.length));
+        let start = 0;
+        for (let row = decode.several(0); row < some.length; row = decode.several(start)) {
+          tracker.process(filter(row + 1, start));
+          while (decode.next(row)) tracker.process(filter(row + 1, row));
+          start = row + 1;
+        }
+        tracker.process(filter(some.length, start));
         tracker.checkInactive(now, options.piece);
       }
     },

@@ -9,6 +9,9 @@ import { defaultConfig } from '../../../runtime/config/config.ts';
 import { appModule } from '../../support/app-module.ts';
 import { buildPcap, captureFolder, type TestPacket } from '../../support/captures.ts';
 import { corpus, corpusEntries, packageRoot } from '../../support/corpus.ts';
+import { aggregate, dataFrame, snapOf } from '../../support/encapsulations.ts';
+import * as make from '../../support/frames.ts';
+import { concat } from '../../support/frames.ts';
 import { runCli } from '../../support/run-cli.ts';
 
 const test = suite('cli/cores');
@@ -94,6 +97,24 @@ test('lines are in order of time, and the connections that the end of the run en
   assert.equal(lines.slice(-drained.length), drained);
   assert.ok(ascending(times(drained)));
   assert.ok(ascending(times(lines.slice(0, -drained.length))));
+});
+
+test('packets of several connections in one 802.11 frame are in their order', async () => {
+  const packets: TestPacket[] = [];
+  for (let i = 0; i < 300; i++) {
+    const ports = Array.from({ length: 5 }, (_, k) => 1000 + (((i * 5 + k) * 7919) % 1500));
+    const inside = ports.map((sport) => snapOf(make.udpDatagram({ sport, dport: 53, payload: 'x' })));
+    packets.push({
+      sec: 1000 + Math.floor(i / 10),
+      nsec: 0,
+      bytes: concat(dataFrame(0x88, 0x80), aggregate(...inside)),
+    });
+  }
+  const lines = (await sameOnCores(folder.write('wifi.pcap', buildPcap(packets, { link: 105 })))).split('\n');
+  const started = lines.filter((line) => line.includes('"started"'));
+  assert.is(started.length, 1500);
+  const port = (line: string) => Number(/"orig_port":([0-9]+)/.exec(line)?.[1]);
+  assert.equal(started.slice(0, 5).map(port), [1000, 1419, 1838, 2257, 1176]);
 });
 
 test('a broken capture: the same lines, the same fault', async () => {

@@ -46,7 +46,7 @@ test('tunnels: all of them, but those said otherwise; ports of their own', () =>
       'decap.gtp:2 unknown key; did you mean gtp_u?',
       'decap.vxlan_ports:3 [0] is not allowed; it must be a list of different port numbers, each 1 to 65535',
       'decap.geneve_ports:4 4789 is a port of decap.vxlan_ports already',
-      'decap.gtp_u_ports:5 3544 is the port of Teredo',
+      'decap.gtp_u_ports:5 3544 is the port of decap.teredo',
       'decap.max_depth:6 17 is not allowed; it must be a whole number of 1 to 16 tunnels',
     ],
   );

@@ -5,6 +5,7 @@ import { createDecoder } from '../../../runtime/packet/decode.ts';
 import { createFragmentTable } from '../../../runtime/packet/fragments.ts';
 import { Meta, type PacketMemory, Pkt } from '../../../runtime/packet/layout.ts';
 import { type CounterName, createCounters, namedCounters } from '../../../runtime/stats/counters.ts';
+import { LINKS, packet, TCP, V6 } from '../../support/encapsulations.ts';
 import * as make from '../../support/frames.ts';
 import { concat, u16, u32 } from '../../support/frames.ts';
 
@@ -75,9 +76,6 @@ function decoder(seed = 7) {
     },
   };
 }
-
-const TCP = { sport: 1234, dport: 80, seq: 0x90000001, ack: 5, flags: make.ACK | make.PSH, payload: 'hello' };
-const V6 = { src: '2001:db8::1', dst: '2001:db8::2' };
 
 function isHello(row: Row, proto = 6): void {
   assert.is(row.payload, 'hello');
@@ -184,93 +182,6 @@ test('the hash is symmetric, seeded, and tells protocols apart', () => {
   }
 });
 
-const packet = make.ip(6, make.tcpSegment(TCP));
-const packet6 = make.ip(6, make.tcpSegment(TCP), V6);
-const snap = concat(Uint8Array.of(0xaa, 0xaa, 3, 0, 0, 0), u16(0x0800), packet);
-
-/** A packet of the netfilter log behind an attribute of five bytes, in either byte order. */
-function nflog(littleEndian: boolean): Uint8Array {
-  const number = (n: number) => (littleEndian ? Uint8Array.of(n, 0) : Uint8Array.of(0, n));
-  const prefix = concat(number(5), number(10), Uint8Array.of(0, 0, 0, 0));
-  return concat(Uint8Array.of(2, 0, 0, 0), prefix, number(packet.length + 4), number(9), packet);
-}
-
-/** The header of a 802.11 data frame from an access point; `control` is its first byte, QoS control follows behind 0x88. */
-function dataFrame(control: 0x08 | 0x88, qos = 0): Uint8Array {
-  const header = concat(Uint8Array.of(control, 0x02), new Uint8Array(22));
-  return control === 0x08 ? header : concat(header, Uint8Array.of(qos, 0));
-}
-
-/** A frame of every link type, with the same segment in it. */
-const LINKS: readonly [name: string, link: number, frame: Uint8Array][] = [
-  ['VLAN', 1, make.ethernet(0x8100, concat(u16(7, 0x0800), packet))],
-  ['QinQ', 1, make.ethernet(0x88a8, concat(u16(7, 0x8100, 8, 0x86dd), packet6))],
-  ['old QinQ', 1, make.ethernet(0x9100, concat(u16(7, 0x8100, 8, 0x0800), packet))],
-  ['MPLS, two labels', 1, make.ethernet(0x8847, concat(u32(0x00010040, 0x00020140), packet))],
-  ['MPLS, IPv6', 1, make.ethernet(0x8847, concat(u32(0x00020140), packet6))],
-  ['MPLS pseudowire', 1, make.ethernet(0x8847, concat(u32(0x00020140, 0), make.ethernet(0x0800, packet)))],
-  ['PPPoE', 1, make.ethernet(0x8864, concat(u16(0x1100, 1, packet.length + 2, 0x0021), packet))],
-  ['PPPoE, IPv6', 1, make.ethernet(0x8864, concat(u16(0x1100, 1, packet6.length + 2, 0x0057), packet6))],
-  ['LLC/SNAP', 1, make.ethernet(snap.length, snap)],
-  ['LLC of IP itself', 1, make.ethernet(packet.length + 3, concat(Uint8Array.of(6, 6, 3), packet))],
-  ['backbone bridge', 1, make.ethernet(0x88e7, concat(u32(1), make.ethernet(0x0800, packet)))],
-  ['VN-Tag', 1, make.ethernet(0x8926, concat(u32(0), u16(0x86dd), packet6))],
-  ['Cisco metadata', 1, make.ethernet(0x8909, concat(u16(0x0101, 1, 5, 0x0800), packet))],
-  ['MACsec in clear', 1, make.ethernet(0x88e5, concat(u16(0, 0, 1, 0x0800), packet))],
-  ['MACsec with channel', 1, make.ethernet(0x88e5, concat(u16(0x2000, 0, 1, 0, 0, 0, 1, 0x0800), packet))],
-  ['NSH', 1, make.ethernet(0x894f, concat(u16(0x0fc2, 0x0201), u32(0x1ff), packet))],
-  ['NSH, Ethernet', 1, make.ethernet(0x894f, concat(u16(0x0fc2, 0x0203), u32(0x1ff), make.ethernet(0x0800, packet)))],
-  ['frame relay', 107, concat(Uint8Array.of(0x18, 0x41, 3, 0xcc), packet)],
-  ['frame relay, padded, IPv6', 107, concat(Uint8Array.of(0x18, 0x41, 3, 0, 0x8e), packet6)],
-  ['frame relay, long address', 107, concat(Uint8Array.of(0x18, 0x40, 0, 1, 3, 0xcc), packet)],
-  ['frame relay, SNAP', 107, concat(Uint8Array.of(0x18, 0x41, 3, 0, 0x80, 0, 0, 0), u16(0x0800), packet)],
-  [
-    'frame relay, Ethernet',
-    107,
-    concat(Uint8Array.of(0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7), make.ethernet(0x0800, packet)),
-  ],
-  ['raw', 101, packet],
-  ['raw, IPv6', 101, packet6],
-  ['IPv4', 228, packet],
-  ['IPv6', 229, packet6],
-  ['null, little endian', 0, concat(Uint8Array.of(2, 0, 0, 0), packet)],
-  ['null, big endian, IPv6', 0, concat(Uint8Array.of(0, 0, 0, 30), packet6)],
-  ['loop', 108, concat(u32(2), packet)],
-  ['PPP', 9, concat(u16(0xff03, 0x0021), packet)],
-  ['PPP, compressed', 9, concat(Uint8Array.of(0x21), packet)],
-  ['PPP in HDLC', 50, concat(u16(0xff03, 0x0057), packet6)],
-  ['Cisco HDLC as PPP', 50, concat(u16(0x0f00, 0x0800), packet)],
-  ['Cisco HDLC', 104, concat(u16(0x8f00, 0x86dd), packet6)],
-  ['PPP with direction', 204, concat(Uint8Array.of(1), u16(0xff03, 0x0021), packet)],
-  ['PPPoE without Ethernet', 51, concat(u16(0x1100, 1, packet.length + 2, 0x0021), packet)],
-  ['LLC over ATM', 100, snap],
-  ['netfilter log', 239, nflog(true)],
-  ['netfilter log, big endian', 239, nflog(false)],
-  ['Prism', 119, concat(Uint8Array.of(0x44, 0, 0, 0, 144, 0, 0, 0), new Uint8Array(136), dataFrame(0x08), snap)],
-  ['AVS', 163, concat(u32(0x80211001, 64), new Uint8Array(56), dataFrame(0x08), snap)],
-  ['PPI', 192, concat(Uint8Array.of(0, 0, 8, 0, 105, 0, 0, 0), dataFrame(0x08), snap)],
-  ['Linux cooked', 113, concat(u16(0, 1, 6, 0, 0, 0, 0, 0x0800), packet)],
-  ['Linux cooked with VLAN', 113, concat(u16(0, 1, 6, 0, 0, 0, 0, 0x8100, 5, 0x0800), packet)],
-  ['Linux cooked 2', 276, concat(u16(0x86dd, 0), u32(2), new Uint8Array(12), packet6)],
-  ['802.11', 105, concat(Uint8Array.of(0x08, 0x01), new Uint8Array(22), snap)],
-  ['802.11 QoS', 105, concat(Uint8Array.of(0x88, 0x02), new Uint8Array(24), snap)],
-  ['802.11 four addresses', 105, concat(Uint8Array.of(0x08, 0x03), new Uint8Array(28), snap)],
-  ['radiotap', 127, concat(Uint8Array.of(0, 0, 8, 0, 0, 0, 0, 0, 0x08, 0x01), new Uint8Array(22), snap)],
-  [
-    'radiotap with time, flags and padding',
-    127,
-    concat(
-      Uint8Array.of(0, 0, 17, 0, 3, 0, 0, 0),
-      new Uint8Array(8),
-      Uint8Array.of(0x20),
-      Uint8Array.of(0x88, 0x02),
-      new Uint8Array(24),
-      new Uint8Array(2),
-      snap,
-    ),
-  ],
-];
-
 for (const [name, link, frame] of LINKS) {
   test(`link layer: ${name}`, () => {
     const d = decoder();
@@ -288,16 +199,6 @@ for (const [name, link, frame] of LINKS) {
     }
   });
 }
-
-test('an aggregated 802.11 frame: its first packet is read, the others are counted', () => {
-  const subframe = concat(new Uint8Array(12), u16(snap.length), snap);
-  const padded = concat(subframe, new Uint8Array(-subframe.length & 3));
-  const d = decoder();
-  isHello(d.decode(concat(dataFrame(0x88, 0x80), padded, padded, subframe), { link: 105 }));
-  assert.is(d.counters().subframes_unread, 2);
-  isHello(d.decode(concat(dataFrame(0x88, 0x80), subframe), { link: 105 }));
-  assert.is(d.counters().subframes_unread, 2);
-});
 
 test('behind authentication headers lies the transport, over IPv4, too', () => {
   const ah = Uint8Array.of(6, 4, ...new Array<number>(22).fill(0));

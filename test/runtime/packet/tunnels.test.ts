@@ -3,69 +3,27 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DECAP_ALL, DECAP_DEFAULTS, type DecapConfig } from '../../../runtime/packet/decap-config.ts';
 import { Meta, Pkt } from '../../../runtime/packet/layout.ts';
+import {
+  FLOW,
+  FRAME,
+  geneve,
+  gre,
+  gtp,
+  INSIDE,
+  outer,
+  overUdp,
+  PACKET,
+  PACKET6,
+  TUNNELS,
+  teredo,
+  vxlan,
+} from '../../support/encapsulations.ts';
 import { createEngine, type Engine, streamOf } from '../../support/engine.ts';
 import * as make from '../../support/frames.ts';
 import { concat, u16, u32 } from '../../support/frames.ts';
 
 const test = suite('tunnels');
 const T0 = 1_700_000_000;
-
-const FLOW = { src: '172.16.0.1', dst: '172.16.0.2', sport: 1234, dport: 80 };
-const PACKET = make.ip(17, make.udpDatagram({ ...FLOW, payload: 'hello' }), FLOW);
-const FLOW6 = { src: '2001:db8::1', dst: '2001:db8::2', sport: 1234, dport: 80 };
-const PACKET6 = make.ip(17, make.udpDatagram({ ...FLOW6, payload: 'hello' }), FLOW6);
-const FRAME = make.ethernet(0x0800, PACKET);
-const INSIDE = 'udp 172.16.0.1:1234 -> 172.16.0.2:80';
-const INSIDE6 = 'udp [2001:db8::1]:1234 -> [2001:db8::2]:80';
-
-const outer = (proto: number, payload: Uint8Array) => make.ethernet(0x0800, make.ip(proto, payload));
-const overUdp = (dport: number, payload: Uint8Array, sport = 40000) => make.udp({ sport, dport, payload });
-
-const gre = (flags: number, protocol: number, ...rest: Uint8Array[]) => concat(u16(flags, protocol), ...rest);
-const vxlan = (frame: Uint8Array) => overUdp(4789, concat(u32(0x08000000, 0x12300), frame));
-const geneve = (protocol: number, options: number, inside: Uint8Array) =>
-  overUdp(6081, concat(u16(options << 8, protocol), u32(0x100), new Uint8Array(options * 4), inside));
-const gtp = (flags: number, ...rest: Uint8Array[]) =>
-  overUdp(2152, concat(Uint8Array.of(flags, 0xff), u16(0), u32(7), ...rest));
-const teredo = (...parts: Uint8Array[]) => overUdp(3544, concat(...parts));
-
-const KINDS: readonly (readonly [name: string, frame: Uint8Array, inside: string])[] = [
-  ['GRE', outer(47, gre(0, 0x0800, PACKET)), INSIDE],
-  ['GRE with checksum, key and sequence number', outer(47, gre(0xb000, 0x0800, u32(0, 5, 6), PACKET)), INSIDE],
-  ['GRE with IPv6', outer(47, gre(0, 0x86dd, PACKET6)), INSIDE6],
-  ['GRE over IPv6', make.ethernet(0x86dd, make.ip(47, gre(0, 0x0800, PACKET), { src: '::1', dst: '::2' })), INSIDE],
-  ['GRE bridging Ethernet', outer(47, gre(0x2000, 0x6558, u32(9), FRAME)), INSIDE],
-  ['GRE bridging a VLAN', outer(47, gre(0, 0x6558, make.ethernet(0x8100, concat(u16(5, 0x0800), PACKET)))), INSIDE],
-  ['GRE with MPLS', outer(47, gre(0, 0x8847, u32(0x140), PACKET)), INSIDE],
-  ['PPTP', outer(47, gre(0x3001, 0x880b, u16(40, 1), u32(1), u16(0xff03, 0x0021), PACKET)), INSIDE],
-  [
-    'PPTP with an acknowledgement',
-    outer(47, gre(0x3081, 0x880b, u16(40, 1), u32(1, 2), Uint8Array.of(0x21), PACKET)),
-    INSIDE,
-  ],
-  ['ERSPAN type I', outer(47, gre(0, 0x88be, FRAME)), INSIDE],
-  ['ERSPAN type II', outer(47, gre(0x1000, 0x88be, u32(1, 2, 3), FRAME)), INSIDE],
-  ['ERSPAN type III', outer(47, gre(0x1000, 0x22eb, u32(1, 2, 3, 1, 5, 6), FRAME)), INSIDE],
-  ['IP in IP', outer(4, PACKET), INSIDE],
-  ['6in4', outer(41, PACKET6), INSIDE6],
-  ['4in6', make.ethernet(0x86dd, make.ip(4, PACKET, { src: '::1', dst: '::2' })), INSIDE],
-  ['6in6', make.ethernet(0x86dd, make.ip(41, PACKET6, { src: '::1', dst: '::2' })), INSIDE6],
-  ['VXLAN', vxlan(FRAME), INSIDE],
-  ['GENEVE', geneve(0x6558, 0, FRAME), INSIDE],
-  ['GENEVE with options and IPv4', geneve(0x0800, 3, PACKET), INSIDE],
-  ['GTP-U', gtp(0x30, PACKET), INSIDE],
-  ['GTP-U with IPv6', gtp(0x30, PACKET6), INSIDE6],
-  ['GTP-U with a sequence number', gtp(0x32, u32(0x00010000), PACKET), INSIDE],
-  ['GTP-U with extensions', gtp(0x34, u32(0x85), Uint8Array.of(1, 0, 9, 0xc0, 2, 0, 0, 0, 0, 0, 0, 0), PACKET), INSIDE],
-  ['Teredo', teredo(PACKET6), INSIDE6],
-  ['Teredo from its server', overUdp(50000, PACKET6, 3544), INSIDE6],
-  ['Teredo with an origin', teredo(u16(0), new Uint8Array(6), PACKET6), INSIDE6],
-  [
-    'Teredo with authentication and origin',
-    teredo(u16(1), Uint8Array.of(2, 3), new Uint8Array(5 + 9), u16(0), new Uint8Array(6), PACKET6),
-    INSIDE6,
-  ],
-];
 
 function engineWith(decap: DecapConfig): Engine {
   return createEngine({ decap });
@@ -78,7 +36,7 @@ function runFrame(bytes: Uint8Array, decap = DECAP_ALL): Engine {
   return engine;
 }
 
-for (const [name, frame, inside] of KINDS) {
+for (const [name, frame, inside] of TUNNELS) {
   test(name, () => {
     const engine = runFrame(frame);
     const { pkt } = engine.core;
