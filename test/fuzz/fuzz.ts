@@ -1,15 +1,17 @@
 /**
  * Fuzzes one parser: conversations that are nearly right, from a seed. It must not throw, must not do much for few bytes, must
- * be like new after a reset, and over TCP must say the same however the streams are cut.
+ * be like new after a reset, and over TCP must say the same however the streams are cut: its sessions, or where a preamble ends.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ParserFactory } from '../../runtime/protocols/contract.ts';
-import { PARSERS } from '../../runtime/protocols/registry.ts';
-import { type Flight, sessionsOf } from '../support/session-parser.ts';
+import { type ParserFactory, ProtocolNumber } from '../../runtime/protocols/contract.ts';
+import { PARSERS, PREAMBLES } from '../../runtime/protocols/registry.ts';
+import { type Flight, sessionsOf, switchOf } from '../support/session-parser.ts';
 import { SAMPLES } from './samples.ts';
 
-/** Names of the parsers and their transports: `tls tcp`. */
-export const TARGETS: readonly string[] = PARSERS.map(nameOf);
+const FACTORIES = [...PARSERS, ...PREAMBLES];
+
+/** Names of the parsers, preambles among them, and their transports: `tls tcp`. */
+export const TARGETS: readonly string[] = FACTORIES.map(nameOf);
 
 function nameOf(factory: ParserFactory): string {
   return `${factory.name} ${factory.over.join(' ')}`;
@@ -115,11 +117,13 @@ function shown(flights: readonly Flight[]): string {
 
 /** Fuzzes until `enough` says so; it gets the number of runs. */
 export function fuzz(target: string, seed: number, enough: (runs: number) => boolean): FuzzResult {
-  const factory = PARSERS.find((each) => nameOf(each) === target);
+  const factory = FACTORIES.find((each) => nameOf(each) === target);
   const samples = SAMPLES[target];
   if (factory === undefined || samples === undefined) throw new RangeError(`no fuzz target '${target}'`);
   const random = createRandom(seed);
   const used = factory.create();
+  // Of a preamble it matters where it ends.
+  const outcome = factory.proto === ProtocolNumber.NONE ? switchOf : sessionsOf;
   const overTcp = factory.over.includes('tcp');
   let runs = 0;
   let sessions = 0;
@@ -135,9 +139,9 @@ export function fuzz(target: string, seed: number, enough: (runs: number) => boo
     try {
       for (const { fromOrig, bytes = new Uint8Array() } of flights)
         factory.create().probe(fromOrig, bytes, 0, bytes.length);
-      const whole = sessionsOf(factory.create(), flights);
+      const whole = outcome(factory.create(), flights);
       used.reset();
-      const again = sessionsOf(used, flights, overTcp && !holes ? cut : undefined);
+      const again = outcome(used, flights, overTcp && !holes ? cut : undefined);
       sessions += whole.length;
       if (!isDeepStrictEqual(again, whole)) {
         fault = `other sessions ${overTcp && !holes ? `when cut by ${cuts}` : 'after a reset'}:\n${JSON.stringify(whole)}\n${JSON.stringify(again)}`;

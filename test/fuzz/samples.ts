@@ -4,6 +4,7 @@ import * as quic from '../support/quic-packets.ts';
 import { type Flight, orig, resp } from '../support/session-parser.ts';
 import * as tls from '../support/tls-messages.ts';
 import { concat, text, u16be, vector } from '../support/tls-messages.ts';
+import { EC_CERTIFICATE } from '../traffic/certificate.ts';
 
 const lines = (...all: readonly string[]) => text(`${all.join('\r\n')}\r\n\r\n`);
 
@@ -23,7 +24,12 @@ const hello = tls.clientHello({
 const helloRetry = tls.serverHello({ random: tls.RETRY_RANDOM, extensions: [tls.extension(43, [3, 4])] });
 const hello13 = tls.serverHello({ cipher: 0x1301, extensions: [tls.extension(43, [3, 4])] });
 const DER = Uint8Array.of(0x30, 0x03, 0x02, 0x01, 0x00);
-const server12 = [tls.serverHello(), tls.certificate(DER, DER), tls.certificateRequest(), tls.serverHelloDone()];
+const server12 = [
+  tls.serverHello(),
+  tls.certificate(EC_CERTIFICATE, DER),
+  tls.certificateRequest(),
+  tls.serverHelloDone(),
+];
 
 const TLS: readonly (readonly Flight[])[] = [
   [
@@ -201,6 +207,31 @@ const GQUIC: readonly (readonly Flight[])[] = [
   ],
 ];
 
+const socksName = concat([3, 11], text('example.com'), [1, 187]);
+const socksBound = [1, 0, 0, 0, 0, 0, 0];
+const SOCKS: readonly (readonly Flight[])[] = [
+  [
+    orig(Uint8Array.of(5, 1, 0)),
+    resp(Uint8Array.of(5, 0)),
+    orig(concat([5, 1, 0], socksName, text('early'))),
+    resp(concat([5, 0, 0], socksBound, text('SSH-2.0-x\r\n'))),
+  ],
+  [
+    orig(Uint8Array.of(5, 2, 0, 2)),
+    resp(Uint8Array.of(5, 2)),
+    orig(Uint8Array.of(1, 1, 0x61, 2, 0x62, 0x63)),
+    resp(Uint8Array.of(1, 0)),
+    orig(Uint8Array.of(5, 1, 0, 1, 192, 0, 2, 1, 0, 80)),
+    resp(concat([5, 0, 0, 4], new Uint8Array(18))),
+  ],
+  [orig(concat([4, 1, 0, 80, 0, 0, 0, 1, 0], text('a.example\0'))), resp(concat([0, 90], new Uint8Array(9)))],
+];
+
+const PROXY: readonly (readonly Flight[])[] = [
+  [orig(text('PROXY TCP4 192.0.2.1 192.0.2.2 40000 443\r\nGET / HTTP/1.1'))],
+  [orig(concat(text('\r\n\r\n\0\r\nQUIT\n'), [0x21, 0x11, 0, 12], new Uint8Array(12), text('SSH-')))],
+];
+
 /** By the name of the parser and its transport. */
 export const SAMPLES: Readonly<Record<string, readonly (readonly Flight[])[]>> = {
   'tls tcp': TLS,
@@ -212,4 +243,6 @@ export const SAMPLES: Readonly<Record<string, readonly (readonly Flight[])[]>> =
   'dtls udp': DTLS,
   'mqtt tcp': MQTT,
   'gquic udp': GQUIC,
+  'socks tcp': SOCKS,
+  'proxy tcp': PROXY,
 };

@@ -47,3 +47,24 @@ export function sessionsOf(parser: SessionParser, flights: readonly Flight[], cu
   takeAll();
   return sessions.map((session) => JSON.parse(JSON.stringify(session)));
 }
+
+/** Where a preamble ends: flight, bytes of it left, and what the other side had sent behind its part. Empty if it does not. */
+export function switchOf(parser: SessionParser, flights: readonly Flight[], cut: Cut = whole): unknown[] {
+  for (const [flight, { fromOrig, bytes = new Uint8Array(), missed = 0 }] of flights.entries()) {
+    if (missed > 0 && parser.gap(fromOrig, missed) !== Parse.MORE) return [];
+    for (let at = 0; at < bytes.length; ) {
+      const length = cut(bytes.length - at);
+      const room = new Uint8Array(length + 40).fill(0xee);
+      room.set(bytes.subarray(at, at + length), 20);
+      const said = parser.parse(fromOrig, room, 20, length);
+      room.fill(0xdd);
+      at += length;
+      if (said === Parse.SWITCH) {
+        const left = bytes.length - at + (parser.rest?.() ?? 0);
+        return [{ flight, left, early: Buffer.from(parser.early?.() ?? []).toString('hex') }];
+      }
+      if (said !== Parse.MORE) return [];
+    }
+  }
+  return [];
+}
