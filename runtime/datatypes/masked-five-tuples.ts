@@ -11,6 +11,45 @@ interface Ends {
   readonly fiveTuple: FiveTuple;
 }
 
+/** The five-tuple of one connection, behind what each class makes of its addresses. A flyweight, valid during the call. */
+abstract class MaskedFiveTuple {
+  readonly #ends: FiveTuple;
+  #c = 0;
+
+  constructor(core: Ends) {
+    this.#ends = core.fiveTuple;
+  }
+
+  /** Points the flyweight at the record that starts at word `c`. */
+  at(c: number): this {
+    this.#c = c;
+    return this;
+  }
+  /** Of the connection it points at. */
+  protected get ends(): FiveTuple {
+    return this.#ends.at(this.#c);
+  }
+  abstract get origAddr(): string;
+  abstract get respAddr(): string;
+  /** `tcp`, `udp`, or the protocol's number. */
+  get proto(): string {
+    return this.ends.proto;
+  }
+  get origPort(): number {
+    return this.ends.origPort;
+  }
+  get respPort(): number {
+    return this.ends.respPort;
+  }
+  /** Its values as plain data, with the addresses themselves, for `unpack` on another thread. */
+  pack(): FiveTupleMemory {
+    return this.ends.pack();
+  }
+  toJSON(): FiveTupleJson {
+    return { ...this.ends.toJSON(), orig_addr: this.origAddr, resp_addr: this.respAddr };
+  }
+}
+
 /**
  * A five-tuple whose originator has a pseudonym: the host's part of its address is replaced by another that depends on the
  * whole address, always the same, so that a host can be followed through all its connections; different IPv4 hosts of a
@@ -19,51 +58,21 @@ interface Ends {
  * of {@link FiveTuple}.
  */
 @datatype({ kind: 'view' })
-export class AnonFiveTuple {
-  readonly #ends: FiveTuple;
-  #c = 0;
-
-  constructor(core: Ends) {
-    this.#ends = core.fiveTuple;
-  }
-
-  /** Points the flyweight at the record that starts at word `c`. */
-  at(c: number): this {
-    this.#c = c;
-    return this;
-  }
-  /** `tcp`, `udp`, or the protocol's number. */
-  get proto(): string {
-    return this.#ends.at(this.#c).proto;
-  }
+export class AnonFiveTuple extends MaskedFiveTuple {
   /** The originator's pseudonym. */
   get origAddr(): string {
-    return addressText(pseudonym(this.#ends.at(this.#c).addressBytes('orig')));
+    return addressText(pseudonym(this.ends.addressBytes('orig')));
   }
   /** The responder's address as it is. */
   get respAddr(): string {
-    return this.#ends.at(this.#c).respAddr;
+    return this.ends.respAddr;
   }
-  get origPort(): number {
-    return this.#ends.at(this.#c).origPort;
-  }
-  get respPort(): number {
-    return this.#ends.at(this.#c).respPort;
-  }
-
   /** A copy to keep. It holds the address itself. */
   copy(): AnonFiveTuple {
     return AnonFiveTuple.unpack(this.pack());
   }
-  /** Its values as plain data, for {@link unpack} on another thread. */
-  pack(): FiveTupleMemory {
-    return this.#ends.at(this.#c).pack();
-  }
   static unpack(packed: FiveTupleMemory): AnonFiveTuple {
     return new AnonFiveTuple({ fiveTuple: FiveTuple.unpack(packed) });
-  }
-  toJSON(): FiveTupleJson {
-    return { ...this.#ends.at(this.#c).toJSON(), orig_addr: this.origAddr };
   }
 }
 
@@ -72,51 +81,21 @@ export class AnonFiveTuple {
  * `copy()` keeps it. As JSON: the keys of {@link FiveTuple}.
  */
 @datatype({ kind: 'view' })
-export class ClearedFiveTuple {
-  readonly #ends: FiveTuple;
-  #c = 0;
-
-  constructor(core: Ends) {
-    this.#ends = core.fiveTuple;
-  }
-
-  /** Points the flyweight at the record that starts at word `c`. */
-  at(c: number): this {
-    this.#c = c;
-    return this;
-  }
-  /** `tcp`, `udp`, or the protocol's number. */
-  get proto(): string {
-    return this.#ends.at(this.#c).proto;
-  }
+export class ClearedFiveTuple extends MaskedFiveTuple {
   /** The originator's network. */
   get origAddr(): string {
-    return addressText(cleared(this.#ends.at(this.#c).addressBytes('orig')));
+    return addressText(cleared(this.ends.addressBytes('orig')));
   }
   /** The responder's network. */
   get respAddr(): string {
-    return addressText(cleared(this.#ends.at(this.#c).addressBytes('resp')));
+    return addressText(cleared(this.ends.addressBytes('resp')));
   }
-  get origPort(): number {
-    return this.#ends.at(this.#c).origPort;
-  }
-  get respPort(): number {
-    return this.#ends.at(this.#c).respPort;
-  }
-
   /** A copy to keep. It holds the addresses themselves. */
   copy(): ClearedFiveTuple {
     return ClearedFiveTuple.unpack(this.pack());
   }
-  /** Its values as plain data, for {@link unpack} on another thread. */
-  pack(): FiveTupleMemory {
-    return this.#ends.at(this.#c).pack();
-  }
   static unpack(packed: FiveTupleMemory): ClearedFiveTuple {
     return new ClearedFiveTuple({ fiveTuple: FiveTuple.unpack(packed) });
-  }
-  toJSON(): FiveTupleJson {
-    return { ...this.#ends.at(this.#c).toJSON(), orig_addr: this.origAddr, resp_addr: this.respAddr };
   }
 }
 
