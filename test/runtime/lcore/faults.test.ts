@@ -1,5 +1,5 @@
 /** What goes wrong while a run over ports lasts, or before it starts: one sentence, an exit code, and everything given back. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,54 +16,17 @@ import { sampleCore } from '../../../runtime/stats/sample.ts';
 import { captureFolder } from '../../support/captures.ts';
 import { packageRoot } from '../../support/corpus.ts';
 import { addVethPair, canMakeVeth, dpdk, plugIn, startEal } from '../../support/dpdk.ts';
+import { LONGEST_MS, onePort, startRun } from '../../support/online-run.ts';
 
 const RUN = join(packageRoot(), 'dist/runtime/cli/iris-run.js');
 const APP = join(packageRoot(), 'dist/test/support/fault-app.js');
 const SAMPLE = join(packageRoot(), 'examples/sni/sample.pcap');
 const ENDLESS = `net_pcap0,rx_pcap=${SAMPLE},infinite_rx=1`;
-/** A run that is still there after this time hangs. */
-const LONGEST_MS = 60_000;
 
 const test = suite('faults');
 
-interface Running {
-  readonly child: ChildProcess;
-  /** Resolves when the standard error has a match, or the run has ended. */
-  said(what: RegExp): Promise<void>;
-  readonly ended: Promise<{ readonly code: number | null; readonly err: string }>;
-}
-
-function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
-  const child = spawn(process.execPath, [RUN, APP, ...args, '--out', '/dev/null'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, ...env },
-    timeout: LONGEST_MS,
-    killSignal: 'SIGKILL',
-  });
-  let err = '';
-  let over = false;
-  const waiting: { what: RegExp; done: () => void }[] = [];
-  const look = () => {
-    for (const { what, done } of waiting) if (over || what.test(err)) done();
-  };
-  child.stderr.on('data', (chunk) => {
-    err += chunk;
-    look();
-  });
-  const ended = new Promise<{ code: number | null; err: string }>((resolve) =>
-    child.on('close', (code) => {
-      over = true;
-      look();
-      resolve({ code, err });
-    }),
-  );
-  const said = (what: RegExp) =>
-    new Promise<void>((done) => {
-      waiting.push({ what, done });
-      look();
-    });
-  return { child, said, ended };
-}
+const start = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  startRun(APP, [...args, '--out', '/dev/null'], env);
 
 function tests(addon: DpdkAddon): void {
   const folder = captureFolder();
@@ -72,20 +35,8 @@ function tests(addon: DpdkAddon): void {
   const cores = addon.threadAffinity();
   const [core = 0] = cores;
 
-  function configure(device: string, online = '', own = core): string {
-    return folder.write(
-      'run.toml',
-      Buffer.from(`main_core = ${core}
-mempool.capacity = 8191
-[online]
-nb_rxd = 512
-${online}
-[[online.ports]]
-device = "${device}"
-cores = [${own}]
-`),
-    );
-  }
+  const configure = (device: string, online = '', own = core) =>
+    folder.write('run.toml', onePort(device, [own], core, online));
   const sampled = existsSync(SAMPLE) ? test : test.skip;
 
   sampled('user code that ends its thread ends the run, in one sentence', async () => {

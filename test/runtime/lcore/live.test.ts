@@ -1,5 +1,5 @@
 /** A run on a live interface: af_packet on one end of a veth pair, packets put in at the other, in a namespace of its own. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import type { DpdkAddon } from '../../../runtime/source/dpdk.ts';
 import { captureFolder } from '../../support/captures.ts';
 import { packageRoot } from '../../support/corpus.ts';
 import { addVethPair, canMakeVeth, dpdk, plugIn, startEal } from '../../support/dpdk.ts';
+import { onePort, startRun } from '../../support/online-run.ts';
 
 const RUN = join(packageRoot(), 'dist/runtime/cli/iris-run.js');
 const APP = join(packageRoot(), 'dist/test/support/flow-app.js');
@@ -62,36 +63,14 @@ function tests(addon: DpdkAddon): void {
   for (const workers of cores.length > 1 ? [1, 2] : [1]) {
     test(`${workers} worker(s): the records of the capture that is sent, and a clean end by SIGINT`, async () => {
       const on = cores.slice(0, workers);
-      const config = folder.write(
-        'run.toml',
-        Buffer.from(`main_core = ${cores[0]}
-mempool.capacity = 16383
-[online]
-nb_rxd = 512
-duration = 30
-[[online.ports]]
-device = "net_af_packet0,iface=irisb,qpairs=${workers},${RING}"
-cores = [${on.join(', ')}]
-`),
-      );
+      const device = `net_af_packet0,iface=irisb,qpairs=${workers},${RING}`;
+      const config = folder.write('run.toml', onePort(device, on, cores[0], 'duration = 30'));
       const out = join(folder.path, 'out.json');
-      const child = spawn(process.execPath, [RUN, APP, '--config', config, '--out', out], {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
-      let err = '';
-      let started = () => {};
-      const receiving = new Promise<void>((resolve) => {
-        started = resolve;
-      });
-      child.stderr.on('data', (chunk) => {
-        err += chunk;
-        if (err.includes('receiving on core')) started();
-      });
-      const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+      const run = startRun(APP, ['--config', config, '--out', out]);
       const port = plugIn(addon, `net_af_packet0,iface=irisa,${RING}`);
       try {
         const frames = framesOf(SAMPLE);
-        await Promise.race([receiving, ended]);
+        await run.said(/receiving on core/);
         for (const frame of frames) {
           // The sender's ring is full now and then.
           for (let i = 0; i < 1000 && !addon.portSend(port.port, 0, port.memory, frame); i++) {
@@ -99,8 +78,9 @@ cores = [${on.join(', ')}]
           }
         }
         await new Promise((resolve) => setTimeout(resolve, 1000));
-        child.kill('SIGINT');
-        assert.is(await ended, 130, err);
+        run.child.kill('SIGINT');
+        const { code, err } = await run.ended;
+        assert.is(code, 130, err);
         assert.match(err, new RegExp(`^net_af_packet0 +received ${frames.length}$`, 'm'), err);
         const offline = spawnSync(process.execPath, [RUN, APP, '--pcap', SAMPLE], { encoding: 'utf8' });
         const online = execFileSync('cat', [out], { encoding: 'utf8' });
@@ -113,7 +93,7 @@ cores = [${on.join(', ')}]
           [...times].sort((a, b) => a - b),
         );
       } finally {
-        child.kill('SIGKILL');
+        run.child.kill('SIGKILL');
         port.remove();
       }
     });

@@ -8,6 +8,7 @@ import { CORE_COLUMNS } from '../../../runtime/stats/csv-log.ts';
 import { captureFolder } from '../../support/captures.ts';
 import { packageRoot } from '../../support/corpus.ts';
 import { dpdk } from '../../support/dpdk.ts';
+import { onePort } from '../../support/online-run.ts';
 
 const RUN = join(packageRoot(), 'dist/runtime/cli/iris-run.js');
 const APP = join(packageRoot(), 'dist/test/support/flow-app.js');
@@ -20,20 +21,7 @@ const addon = dpdk();
 const [core = 0] = addon?.threadAffinity() ?? [];
 const ported = addon === undefined ? test.skip : test;
 
-function configure(device: string, online: string): string {
-  return folder.write(
-    'run.toml',
-    Buffer.from(`main_core = ${core}
-mempool.capacity = 8191
-[online]
-nb_rxd = 512
-${online}
-[[online.ports]]
-device = "${device}"
-cores = [${core}]
-`),
-  );
-}
+const configure = (device: string, online: string) => folder.write('run.toml', onePort(device, [core], core, online));
 
 function run(config: string, ...args: string[]) {
   const all = [RUN, APP, '--config', config, '--out', join(folder.path, 'out.json'), ...args];

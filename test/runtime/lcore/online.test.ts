@@ -1,5 +1,5 @@
 /** Online runs as their user sees them: records, summary, exit code; the same records as from the capture itself. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { captureFolder } from '../../support/captures.ts';
 import { corpus, packageRoot } from '../../support/corpus.ts';
 import { dpdk } from '../../support/dpdk.ts';
+import { type OnlineRun, startRun } from '../../support/online-run.ts';
 
 const RUN = join(packageRoot(), 'dist/runtime/cli/iris-run.js');
 const APP = join(packageRoot(), 'dist/test/support/flow-app.js');
@@ -40,19 +41,6 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
     timeout: 60_000,
   });
   return { status, out: stdout, err: stderr };
-}
-
-/** Resolves with the run's outcome when it has ended by itself. */
-function outcome(child: ChildProcess): Promise<Outcome> {
-  let out = '';
-  let err = '';
-  child.stdout?.on('data', (chunk) => {
-    out += chunk;
-  });
-  child.stderr?.on('data', (chunk) => {
-    err += chunk;
-  });
-  return new Promise((resolve) => child.on('close', (status) => resolve({ status, out, err })));
 }
 
 function sameRecords(capture: string): number {
@@ -208,15 +196,10 @@ for (const [signal, code] of [
   ported(`${signal} ends a run cleanly`, async () => {
     // The long duration only keeps a run that misses the signal from staying for ever.
     const config = configure([['net_ring0', [core]]], 'duration = 30');
-    const child = spawn(process.execPath, [RUN, APP, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
-    const done = outcome(child);
-    let text = '';
-    child.stderr.on('data', (chunk) => {
-      const before = text.includes('receiving on core');
-      text += chunk;
-      if (!before && text.includes('receiving on core')) child.kill(signal);
-    });
-    const { status, err } = await done;
+    const run = startRun(APP, ['--config', config]);
+    await run.said(/receiving on core/);
+    run.child.kill(signal);
+    const { code: status, err } = await run.ended;
     assert.is(status, code, err);
     assert.match(err, new RegExp(`^stopped +by ${signal}$`, 'm'));
   });
@@ -225,51 +208,31 @@ for (const [signal, code] of [
 sampled('a reader that goes away ends a run', async () => {
   const endless = `net_pcap0,rx_pcap=${SAMPLE},infinite_rx=1`;
   const config = configure([[endless, [core]]], 'duration = 30');
-  const env = { ...process.env, IRIS_TEST_CHATTY: '1' };
-  const child = spawn(process.execPath, [RUN, APP, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'], env });
-  child.stdout.once('data', () => child.stdout.destroy());
-  let err = '';
-  child.stderr.on('data', (chunk) => {
-    err += chunk;
-  });
-  const status = await new Promise((resolve) => child.on('close', resolve));
+  const { child, ended } = startRun(APP, ['--config', config], { IRIS_TEST_CHATTY: '1' }, 'pipe');
+  child.stdout?.once('data', () => child.stdout?.destroy());
+  const { code: status, err } = await ended;
   assert.is(status, 0, err);
   assert.match(err, /^stopped +the reader of the output went away$/m);
 });
 
-/** A run whose reader reads nothing until lines are dropped. */
-async function unread(): Promise<{ child: ChildProcess; done: Promise<Outcome>; lost: Promise<void> }> {
+/** A run whose reader reads nothing, when lines have been dropped. */
+async function unread(): Promise<OnlineRun> {
   const endless = `net_pcap0,rx_pcap=${SAMPLE},infinite_rx=1`;
   const config = configure([[endless, [core]]], '');
-  const env = { ...process.env, IRIS_TEST_CHATTY: '100' };
-  const child = spawn(process.execPath, [RUN, APP, '--json', '--config', config], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env,
-    timeout: 60_000,
-    killSignal: 'SIGKILL',
-  });
-  let err = '';
-  const lost = new Promise<void>((resolve) => {
-    child.stderr.on('data', (chunk) => {
-      err += chunk;
-      if (/"kind":"loss","text":"core \d+ lost [\d,]+ lines of the output/.test(err)) resolve();
-    });
-    child.on('close', () => resolve());
-  });
-  const done = new Promise<Outcome>((resolve) => child.on('close', (status) => resolve({ status, out: '', err })));
-  return { child, done, lost };
+  const run = startRun(APP, ['--json', '--config', config], { IRIS_TEST_CHATTY: '100' }, 'pipe');
+  await run.said(/"kind":"loss","text":"core \d+ lost [\d,]+ lines of the output/);
+  return run;
 }
 
 sampled('a reader that is too slow holds up no core: lines are dropped, counted and said', async () => {
-  const { child, done, lost } = await unread();
-  await lost;
+  const { child, ended } = await unread();
   child.kill('SIGINT');
   let lines = 0;
   child.stdout?.on('data', (chunk: Buffer) => {
     for (const byte of chunk) if (byte === 10) lines++;
   });
-  const { status, err } = await done;
-  assert.is(status, 130, err);
+  const { code, err } = await ended;
+  assert.is(code, 130, err);
   const { delivered, lines_dropped: dropped } = JSON.parse(err.trimEnd().split('\n').at(-1) ?? '');
   assert.ok(dropped > 0, err);
   const made = Object.values<number>(delivered).reduce((all, count) => all + count, 0);
@@ -277,12 +240,11 @@ sampled('a reader that is too slow holds up no core: lines are dropped, counted 
 });
 
 sampled('a second SIGINT ends a run whose reader reads nothing', async () => {
-  const { child, done, lost } = await unread();
-  await lost;
+  const { child, ended } = await unread();
   child.kill('SIGINT');
   setTimeout(() => child.kill('SIGINT'), 500);
-  const { status } = await done;
-  assert.is(status, 130);
+  const { code } = await ended;
+  assert.is(code, 130);
 });
 
 ported('what a device cannot do is refused in one sentence', () => {
