@@ -1,8 +1,8 @@
 /** One worker's core: the memory that its generated module, its tracker and its decoder share. */
 import { Clock } from './clock.ts';
+import type { EngineCore } from './conntrack/engine-core.ts';
 import { L4Pdu } from './conntrack/l4-pdu.ts';
 import { recColumns } from './conntrack/layout.ts';
-import type { EngineCore } from './conntrack/tracker.ts';
 import { FiveTuple } from './datatypes/five-tuple.ts';
 import { useHugePages } from './huge-pages.ts';
 import { column, columnF, pktColumns } from './packet/columns.ts';

@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import type { EngineCore } from '../conntrack/tracker.ts';
+import type { EngineCore } from '../conntrack/engine-core.ts';
 import { createCore } from '../core.ts';
 import { createDispatched } from '../dispatch/divert.ts';
 import { createEmitter } from '../dispatch/emit.ts';

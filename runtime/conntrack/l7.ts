@@ -15,9 +15,9 @@ import { Parse, type ParserFactory, Probe, ProtocolNumber, type SessionParser } 
 import { Counter } from '../stats/counters.ts';
 import type { Subscription } from '../subscription/contract.ts';
 import type { ConnTrackConfig } from './config.ts';
+import type { EngineCore } from './engine-core.ts';
 import { Action, ConnMeta, Rec } from './layout.ts';
 import { L7State, Stream } from './stream-layout.ts';
-import type { EngineCore } from './tracker.ts';
 
 export interface AppLayer {
   /** Whether any of the plan's parsers runs on TCP (else UDP). */

@@ -10,9 +10,9 @@ import { setClock } from '../clock.ts';
 import { Meta, Pkt, TcpFlag } from '../packet/layout.ts';
 import { Counter } from '../stats/counters.ts';
 import type { ConnTrackConfig } from './config.ts';
+import type { EngineCore } from './engine-core.ts';
 import { ConnMeta, Rec } from './layout.ts';
 import { Dir, DirFlag, Stream } from './stream-layout.ts';
-import type { EngineCore } from './tracker.ts';
 
 export interface Reassembler {
   /** Takes the segment of row `p` into direction `dir` of stream `s`. */

@@ -10,12 +10,12 @@ import type { ParserFactory } from '../protocols/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import type { Subscription } from '../subscription/contract.ts';
 import type { ConnTrackConfig } from './config.ts';
+import type { EngineCore } from './engine-core.ts';
 import { createHoleQueue } from './holes.ts';
 import { createAppLayer } from './l7.ts';
 import { Action, ConnMeta, Rec } from './layout.ts';
 import { createReassembler } from './reassembly.ts';
 import { Dir, DirFlag, Stream } from './stream-layout.ts';
-import type { EngineCore } from './tracker.ts';
 
 export interface Streams {
   /** The packet of row `p`, of a connection with STREAM or PARSE in force. */

@@ -14,21 +14,17 @@ import { pktColumns } from '../packet/columns.ts';
 import { Meta, TcpFlag } from '../packet/layout.ts';
 import { IpProto } from '../packet/transport.ts';
 import type { ParserFactory } from '../protocols/contract.ts';
-import { Counter, type Counters } from '../stats/counters.ts';
-import type { Core, Subscription } from '../subscription/contract.ts';
+import { Counter } from '../stats/counters.ts';
+import type { Subscription } from '../subscription/contract.ts';
 import { type ConnTrackConfig, conntrackConfig } from './config.ts';
 import { drainInPieces } from './drain.ts';
+import type { EngineCore } from './engine-core.ts';
 import { createEviction } from './eviction.ts';
 import { Action, ConnMeta, EndReason, recColumns } from './layout.ts';
 import { createStreams } from './streams.ts';
 import { createConnTable, ROWS_MAX } from './table.ts';
 import { createTcpState, TcpEvent } from './tcp-state.ts';
 import { createTimerWheel } from './wheel.ts';
-
-/** A core with its counters: what the engine's own parts work on. */
-export interface EngineCore extends Core {
-  readonly counters: Counters;
-}
 
 export interface ConnTracker {
   /** Rows (first words) of the packets to process next: TCP and UDP, past the packet filter. */

@@ -3,8 +3,8 @@
  * The connection and the level come from the tracker's calls, which pass through here.
  */
 import type { Handler, LoadedApp } from '../cli/load-app.ts';
+import type { EngineCore } from '../conntrack/engine-core.ts';
 import { Rec } from '../conntrack/layout.ts';
-import type { EngineCore } from '../conntrack/tracker.ts';
 import { FiveTuple } from '../datatypes/five-tuple.ts';
 import type { Subscription } from '../subscription/contract.ts';
 import { GONE, MADE, type StandInEvents, standInFor } from './callbacks.ts';

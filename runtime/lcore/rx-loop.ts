@@ -8,8 +8,9 @@
  */
 import { Clock } from '../clock.ts';
 import { type ConnTrackConfig, conntrackConfig } from '../conntrack/config.ts';
+import type { EngineCore } from '../conntrack/engine-core.ts';
 import { beginsTick, beginTick, startTicks, Tick } from '../conntrack/ticks.ts';
-import { createConnTracker, type EngineCore } from '../conntrack/tracker.ts';
+import { createConnTracker } from '../conntrack/tracker.ts';
 import type { LineOrder } from '../dispatch/line-order.ts';
 import { InputError } from '../errors.ts';
 import type { DecapConfig } from '../packet/decap-config.ts';

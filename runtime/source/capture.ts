@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { InputError } from '../errors.ts';
 import { Pkt } from '../packet/layout.ts';
-import { END_OF_INPUT, type PacketSource } from './contract.ts';
+import { type CaptureSource, END_OF_INPUT, type PacketSource } from './contract.ts';
 import { mergedSource } from './merge.ts';
 import { isPcap, MAX_CAPLEN, PCAP_HEADER_BYTES, type PcapFormat, pcapSource, readFormat } from './pcap.ts';
 import { isPcapng, pcapngSource } from './pcapng.ts';
@@ -22,14 +22,6 @@ export interface CaptureOptions {
   readonly windowBytes?: number;
   /** Where to read, instead of a window of its own over `path`. */
   readonly window?: ReadWindow;
-}
-
-/** A packet source over a file, with the file offset reached so far. */
-export interface CaptureSource extends PacketSource {
-  readonly file: string;
-  readonly format: 'pcap' | 'pcapng';
-  /** Bytes of the file parsed so far. */
-  offset(): number;
 }
 
 /**

@@ -31,6 +31,14 @@ export interface PacketSource {
   close(): void;
 }
 
+/** A packet source over a file, with the file offset reached so far. */
+export interface CaptureSource extends PacketSource {
+  readonly file: string;
+  readonly format: 'pcap' | 'pcapng';
+  /** Bytes of the file parsed so far. */
+  offset(): number;
+}
+
 /** What a core must know of the packets that are not its own. A poll stops where a tick begins. */
 export interface PartOfAll {
   /**

@@ -5,8 +5,7 @@
 import { InputError } from '../errors.ts';
 import { pktColumns } from '../packet/columns.ts';
 import { LinkType, Pkt } from '../packet/layout.ts';
-import type { CaptureSource } from './capture.ts';
-import { END_OF_INPUT } from './contract.ts';
+import { type CaptureSource, END_OF_INPUT } from './contract.ts';
 import type { ReadWindow } from './read-window.ts';
 
 export const PCAP_HEADER_BYTES = 24;

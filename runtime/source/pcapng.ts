@@ -4,8 +4,7 @@
  */
 import { InputError } from '../errors.ts';
 import { Pkt } from '../packet/layout.ts';
-import type { CaptureSource } from './capture.ts';
-import { END_OF_INPUT } from './contract.ts';
+import { type CaptureSource, END_OF_INPUT } from './contract.ts';
 import { captureLimit, captureStats, linkType } from './pcap.ts';
 import { createClock, type InterfaceClock } from './pcapng-clock.ts';
 import type { ReadWindow } from './read-window.ts';

@@ -18,8 +18,7 @@ import { InputError } from '../errors.ts';
 import { pktColumns } from '../packet/columns.ts';
 import { Burst, type PacketMemory, Pkt } from '../packet/layout.ts';
 import { createOwnerTest } from '../packet/owner.ts';
-import type { CaptureSource } from './capture.ts';
-import { END_OF_INPUT } from './contract.ts';
+import { type CaptureSource, END_OF_INPUT } from './contract.ts';
 import { captureStats, corruptRecord, cutRecord, type RecordPlace } from './pcap.ts';
 import { inputError, openFile } from './read-window.ts';
 import {

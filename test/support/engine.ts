@@ -1,8 +1,9 @@
 /** The engine without files: frames go in, and a hand-written subscription writes down all that it is told. */
 import { type ConnTrackConfig, conntrackConfig } from '../../runtime/conntrack/config.ts';
+import type { EngineCore } from '../../runtime/conntrack/engine-core.ts';
 import type { L4Pdu } from '../../runtime/conntrack/l4-pdu.ts';
 import { Action, END_REASON_NAMES } from '../../runtime/conntrack/layout.ts';
-import { type ConnTracker, createConnTracker, type EngineCore } from '../../runtime/conntrack/tracker.ts';
+import { type ConnTracker, createConnTracker } from '../../runtime/conntrack/tracker.ts';
 import { createCore } from '../../runtime/core.ts';
 import { ConnRecord } from '../../runtime/datatypes/conn-record.ts';
 import { Lifespan } from '../../runtime/datatypes/lifespan.ts';

@@ -1,6 +1,6 @@
 /** A generated module on a capture, through the engine that `iris-run` uses, without files and processes between. */
 import { Clock } from '../../../runtime/clock.ts';
-import type { EngineCore } from '../../../runtime/conntrack/tracker.ts';
+import type { EngineCore } from '../../../runtime/conntrack/engine-core.ts';
 import { createCore } from '../../../runtime/core.ts';
 import { rxLoop } from '../../../runtime/lcore/rx-loop.ts';
 import { parsersFor } from '../../../runtime/protocols/registry.ts';

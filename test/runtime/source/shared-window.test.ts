@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Burst, Pkt } from '../../../runtime/packet/layout.ts';
-import { type CaptureSource, openCapture } from '../../../runtime/source/capture.ts';
+import { openCapture } from '../../../runtime/source/capture.ts';
+import type { CaptureSource } from '../../../runtime/source/contract.ts';
 import { END_OF_INPUT } from '../../../runtime/source/contract.ts';
 import { abandon, openSharedWindow, shareFile } from '../../../runtime/source/shared-window.ts';
 import { buildPcap, captureFolder, type TestPacket } from '../../support/captures.ts';
