@@ -158,6 +158,52 @@ export const LINKS: readonly [name: string, link: number, frame: Uint8Array][] =
   ],
 ];
 
+/** An extension header of eight bytes, `next` behind it: padding, or what the type makes of zeros. */
+const extension = (next: number) => concat(Uint8Array.of(next, 0, 1, 4), EMPTY(4));
+/** Behind the IPv6 header, extension headers of the `types` in turn, each of eight bytes, and the segment. */
+const extended = (...types: readonly number[]) =>
+  make.ethernet(
+    0x86dd,
+    make.ip(6, make.tcpSegment(TCP), {
+      ...V6,
+      firstExtension: types[0] ?? 6,
+      options: concat(...types.map((_, i) => extension(types[i + 1] ?? 6))),
+    }),
+  );
+const v6With = (first: number, header: Uint8Array) =>
+  make.ethernet(0x86dd, make.ip(6, make.tcpSegment(TCP), { ...V6, firstExtension: first, options: header }));
+const v4With = (options: Uint8Array) => make.ethernet(0x0800, make.ip(6, make.tcpSegment(TCP), { options }));
+/** A jumbogram (RFC 2675): its length is in an option, and more than the header could say. */
+const jumbo = (() => {
+  const segment = make.tcpSegment({ ...TCP, payload: EMPTY(66_000) });
+  const option = concat(Uint8Array.of(6, 0, 0xc2, 4), u32(8 + segment.length));
+  return make.ethernet(0x86dd, make.ip(6, segment, { ...V6, firstExtension: 0, options: option, length: 0 }));
+})();
+
+/** IP with everything that may stand between it and the segment; the jumbogram's is larger than the others'. */
+export const NETWORKS: readonly [name: string, link: number, frame: Uint8Array][] = [
+  ['IPv4, record route', 1, v4With(concat(Uint8Array.of(7, 7, 4), EMPTY(5)))],
+  ['IPv4, forty bytes of options', 1, v4With(EMPTY(40).fill(1))],
+  ['IPv4, router alert', 1, v4With(Uint8Array.of(0x94, 4, 0, 0))],
+  ['IPv4, padded frame', 1, concat(make.ethernet(0x0800, packet), EMPTY(20))],
+  ['IPv4 in a VLAN, padded frame', 1, concat(make.ethernet(0x8100, concat(u16(5, 0x0800), packet)), EMPTY(12))],
+  ['802.3, padded frame', 1, concat(make.ethernet(snap.length, snap), EMPTY(12))],
+  [
+    'IPv4, authentication header',
+    1,
+    make.ethernet(0x0800, make.ip(51, concat(Uint8Array.of(6, 4), EMPTY(22), make.tcpSegment(TCP)))),
+  ],
+  ['IPv6, hop-by-hop', 1, extended(0)],
+  ['IPv6, routing', 1, v6With(43, concat(Uint8Array.of(6, 2, 0, 0, 0, 0, 0, 0), make.address('2001:db8::2')))],
+  ['IPv6, segment routing', 1, v6With(43, concat(Uint8Array.of(6, 2, 4, 0, 0, 0, 0, 0), make.address('2001:db8::2')))],
+  ['IPv6, destination options', 1, extended(60)],
+  ['IPv6, all of them', 1, concat(extended(0, 60, 60))],
+  ['IPv6, a long chain', 1, extended(0, ...new Array<number>(60).fill(60))],
+  ['IPv6, atomic fragment', 1, v6With(44, concat(Uint8Array.of(6, 0), u16(0), u32(9)))],
+  ['IPv6, authentication header', 1, v6With(51, concat(Uint8Array.of(6, 4), EMPTY(22)))],
+  ['IPv6, jumbogram', 1, jumbo],
+];
+
 /** The packets of an aggregate (802.11 A-MSDU), with destination, source and length each, padded to four bytes. */
 export function aggregate(...packets: readonly Uint8Array[]): Uint8Array {
   return concat(

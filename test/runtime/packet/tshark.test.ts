@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 
 import { DECAP_ALL, DECAP_DEFAULTS, type DecapConfig } from '../../../runtime/packet/decap-config.ts';
 import { buildPcapng, captureFolder, type PcapngBlock } from '../../support/captures.ts';
-import { AGGREGATES, LINKS, TUNNELS } from '../../support/encapsulations.ts';
+import { AGGREGATES, LINKS, NETWORKS, TUNNELS } from '../../support/encapsulations.ts';
 import { createEngine } from '../../support/engine.ts';
 
 const test = suite('tshark');
@@ -19,7 +19,7 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  ...LINKS.map(([name, link, frame]) => ({ name, link, frame, decap: DECAP_DEFAULTS })),
+  ...[...LINKS, ...NETWORKS].map(([name, link, frame]) => ({ name, link, frame, decap: DECAP_DEFAULTS })),
   ...AGGREGATES.map(([name, link, frame]) => ({ name, link, frame, decap: DECAP_DEFAULTS })),
   ...TUNNELS.map(([name, frame]) => ({ name, link: 1, frame, decap: DECAP_ALL })),
 ];
