@@ -64,6 +64,19 @@ const ENDED: readonly (readonly [CounterName, string])[] = [
   ['conns_evicted', 'evicted'],
   ['ended_drain', 'drain'],
 ];
+/** Counters of what became of fragments of IP datagrams, with the word for each. */
+const FRAGMENTS: readonly (readonly [CounterName, string])[] = [
+  ['datagrams_reassembled', 'datagrams reassembled'],
+  ['datagrams_timed_out', 'timed out'],
+  ['fragments_dropped', 'fragments dropped'],
+];
+/** Counters of holes in TCP streams, with the word for each. */
+const GAPS: readonly (readonly [CounterName, string])[] = [
+  ['stream_gaps', 'gaps'],
+  ['stream_gap_bytes', 'bytes lost in them'],
+  ['reassembly_timeouts', 'given up by tcp_reassembly_timeout'],
+  ['out_of_window_segments', 'segments out of window'],
+];
 /** Counters of what was given up for want of room, with the setting that gives more. */
 const REFUSED: readonly (readonly [CounterName, string])[] = [
   ['conns_refused', 'connections not tracked: the table was full (max_connections)'],
@@ -89,11 +102,22 @@ export function summaryText(run: RunSummary): string {
   if (undecoded !== '') rows.push(['no tcp or udp', undecoded]);
   const tunnels = list(TUNNELS.map(([name, word]) => [word, named[name]]));
   if (tunnels !== '') rows.push(['tunnels', tunnels]);
+  const fragments = list(FRAGMENTS.map(([name, word]) => [word, named[name]]));
+  if (fragments !== '') rows.push(['fragments', fragments]);
+  if (named.malformed > 0) {
+    rows.push(['malformed', `${whole(named.malformed)} packets whose headers promise more than was on the wire`]);
+  }
   const ended = list(ENDED.map(([name, word]) => [word, named[name]]));
   rows.push([
     'connections',
     `${whole(run.counters[Counter.CONNS_OPENED])}${ended === '' ? '' : `, ended by ${ended}`}`,
   ]);
+  if (named.midstream_packets > 0) {
+    const settings = 'init_synack, init_fin, init_rst, init_data';
+    rows.push(['not opened', `${whole(named.midstream_packets)} packets of TCP connections under way (${settings})`]);
+  }
+  const gaps = list(GAPS.map(([name, word]) => [word, named[name]]));
+  if (gaps !== '') rows.push(['streams', gaps]);
   if (named.l7_sessions > 0) rows.push(['sessions', whole(named.l7_sessions)]);
   const lines = list([...run.delivered]);
   const { linesDropped = 0 } = run;

@@ -42,6 +42,32 @@ test('says what came in, what became of it, and what was lost', () => {
   );
 });
 
+test('names what was lost on the way to connections and streams, and the settings that decide', () => {
+  const counters = createCounters();
+  counters[Counter.MIDSTREAM_PACKETS] = 1234;
+  counters[Counter.STREAM_GAPS] = 3;
+  counters[Counter.STREAM_GAP_BYTES] = 4380;
+  counters[Counter.REASSEMBLY_TIMEOUTS] = 1;
+  counters[Counter.DATAGRAMS_REASSEMBLED] = 7;
+  counters[Counter.FRAGMENTS_DROPPED] = 2;
+  counters[Counter.MALFORMED] = 4;
+  const run = { packets: 1, bytes: 1, seconds: 1, delivered: new Map(), userErrors: new Map(), lost: {} };
+  assert.equal(
+    summaryText({ ...run, counters })
+      .split('\n')
+      .slice(1),
+    [
+      'fragments    datagrams reassembled 7, fragments dropped 2',
+      'malformed    4 packets whose headers promise more than was on the wire',
+      'connections  0',
+      'not opened   1,234 packets of TCP connections under way (init_synack, init_fin, init_rst, init_data)',
+      'streams      gaps 3, bytes lost in them 4,380, given up by tcp_reassembly_timeout 1',
+      'lines        0',
+      '',
+    ],
+  );
+});
+
 test('an empty run has no division by zero', () => {
   const text = summaryText({
     packets: 0,
