@@ -38,6 +38,9 @@ export class InputError extends IrisError {
   }
 }
 
+/** A capture that ends before its first packet could begin: nothing says that it is none. */
+export class EmptyInputError extends InputError {}
+
 /** A configuration with an unknown key, a wrong type or an impossible value. */
 export class ConfigError extends IrisError {
   constructor(

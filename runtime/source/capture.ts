@@ -1,6 +1,6 @@
 /** Opens capture files: tells pcap from pcapng, packed from plain, and from what is no capture at all. */
 import { statSync } from 'node:fs';
-import { InputError } from '../errors.ts';
+import { EmptyInputError, InputError } from '../errors.ts';
 import { Pkt } from '../packet/layout.ts';
 import { type CaptureSource, END_OF_INPUT, type PacketSource } from './contract.ts';
 import { mergedSource } from './merge.ts';
@@ -41,7 +41,8 @@ const LEAST_WINDOW_BYTES = MAX_CAPLEN + 4096;
 
 /**
  * Opens the captures at `paths` as one, in the order of time. Throws InputError for each that {@link openCapture} would
- * refuse. A fault further on ends its own capture, and is thrown behind the others' last packet.
+ * refuse, but for those that are empty or cut within their header. Those, and a fault further on, end their own capture, and
+ * are thrown behind the others' last packet.
  */
 export function openCaptures(paths: readonly string[], options: CaptureOptions = {}): PacketSource {
   const [first] = paths;
@@ -59,8 +60,7 @@ export function openCaptures(paths: readonly string[], options: CaptureOptions =
   const free = [...space.windows].reverse();
   const inputs = paths.flatMap((path) => {
     const time = firstTime(path, windowBytes);
-    if (time === undefined) return [];
-    return [{ ...time, open: () => borrow(path) }];
+    return time === undefined ? [] : [{ ...time, open: () => borrow(path) }];
   });
 
   function borrow(path: string): PacketSource {
@@ -80,16 +80,18 @@ export function openCaptures(paths: readonly string[], options: CaptureOptions =
 
 /** Time of a capture's first packet; undefined when it has none. The beginning of time when the first is a fault. */
 function firstTime(path: string, windowBytes: number): { sec: number; nsec: number } | undefined {
-  const source = openCapture(path, { windowBytes, slabBytes: 0 });
+  let source: CaptureSource | undefined;
   try {
+    source = openCapture(path, { windowBytes, slabBytes: 0 });
     const row = new Int32Array(Pkt.STRIDE);
     if (source.poll(row, 1) === END_OF_INPUT) return undefined;
     return { sec: row[Pkt.SEC] >>> 0, nsec: row[Pkt.NSEC] };
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
+    // What could not be opened, though it may be a capture, fails again when it is its turn.
+    if (!(error instanceof InputError) || (source === undefined && !(error instanceof EmptyInputError))) throw error;
     return { sec: 0, nsec: 0 };
   } finally {
-    source.close();
+    source?.close();
   }
 }
 
@@ -120,12 +122,12 @@ function sourceOf(window: ReadWindow): CaptureSource {
   const { bytes } = window.memory;
   try {
     window.fill(PCAP_HEADER_BYTES);
-    if (window.end === window.pos) throw new InputError(window.file, undefined, 'is empty');
+    if (window.end === window.pos) throw new EmptyInputError(window.file, undefined, 'is empty');
     const packing = packingOf(bytes.subarray(window.pos, window.end));
     if (packing !== undefined && window.unpack !== undefined) {
       window.unpack(packing);
       window.fill(PCAP_HEADER_BYTES);
-      if (window.end === window.pos) throw new InputError(window.file, undefined, 'is empty');
+      if (window.end === window.pos) throw new EmptyInputError(window.file, undefined, 'is empty');
     }
     if (isPcap(window)) return pcapSource(window);
     if (isPcapng(window)) return pcapngSource(window);

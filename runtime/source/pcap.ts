@@ -2,7 +2,7 @@
  * Reader of classic captures (draft-ietf-opsawg-pcap): microseconds and nanoseconds, both byte orders, and the variant
  * with 24-byte record headers that patched kernels of the 1990s wrote. Hot: `walk` runs for every packet.
  */
-import { InputError } from '../errors.ts';
+import { EmptyInputError, InputError } from '../errors.ts';
 import { pktColumns } from '../packet/columns.ts';
 import { LinkType, Pkt } from '../packet/layout.ts';
 import { type CaptureSource, END_OF_INPUT } from './contract.ts';
@@ -54,7 +54,7 @@ export function readFormat(window: ReadWindow): PcapFormat {
   const { view } = memory;
   const le = byteOrder(window) === true;
   if (!window.fill(PCAP_HEADER_BYTES)) {
-    throw new InputError(
+    throw new EmptyInputError(
       file,
       0,
       `the file is cut short: ${window.end - window.pos} of the header's ${PCAP_HEADER_BYTES} bytes`,

@@ -3,7 +3,7 @@
 export const enum Ring {
   /** Bytes of the ring, a power of two. */
   BYTES = 1 << 20,
-  /** Bytes for the words of a fault. */
+  /** Bytes for the words of a fault; behind them is where it is in the packed file, float64. */
   FAULT_BYTES = 512,
 
   // Words of the control array.

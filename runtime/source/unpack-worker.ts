@@ -1,5 +1,5 @@
 /** The thread that unpacks a capture into the ring that its reader reads: see unpack-ring.ts. */
-import { readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
@@ -46,38 +46,68 @@ function put(bytes: Uint8Array): void {
   }
 }
 
-/** The next bytes of the file; none at its end. */
-function* packed(): Generator<Uint8Array> {
-  yield head;
+/** Bytes of the packed file that were unpacked, or are just now. */
+let fed = 0;
+/** Bytes that came of them and were handed over. */
+let delivered = 0;
+
+function deliver(bytes: Uint8Array): void {
+  put(bytes);
+  delivered += bytes.length;
+}
+
+/** Reads into `chunk`, from where the file is or at `position`; 0 at its end. */
+function readChunk(chunk: Uint8Array, position: number | null): number {
   for (;;) {
-    const chunk = new Uint8Array(CHUNK_BYTES);
-    let count = 0;
     try {
-      count = readSync(fd, chunk, 0, chunk.length, null);
+      return readSync(fd, chunk, 0, chunk.length, position);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EAGAIN') {
-        Atomics.wait(idle, 0, 0, 1);
-        continue;
-      }
-      if (code !== 'EOF') throw error;
+      if (code === 'EOF') return 0;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(idle, 0, 0, 1);
     }
+  }
+}
+
+/** The packed file from its start; `fed` counts what went before. */
+function* packed(): Generator<Uint8Array, void, void> {
+  for (let at = 0; at < head.length; at += CHUNK_BYTES) {
+    const chunk = head.subarray(at, at + CHUNK_BYTES);
+    yield chunk;
+    fed += chunk.length;
+  }
+  for (;;) {
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    const count = readChunk(chunk, null);
     if (count === 0) return;
     yield chunk.subarray(0, count);
+    fed += count;
+  }
+}
+
+/** The packed file once more: to byte `whole` as it comes, then byte by byte. */
+function* repeated(whole: number): Generator<Uint8Array, void, void> {
+  fed = 0;
+  for (;;) {
+    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(1, whole - fed)));
+    const count = readChunk(chunk, fed);
+    if (count === 0) return;
+    yield chunk.subarray(0, count);
+    fed += count;
   }
 }
 
 /**
- * Unpacks in steps, each ended before the next is begun: then all that cut data held is there before its end is told. Of
- * corrupt data the last {@link CHUNK_BYTES} before the fault may be missing: zlib does not give them.
+ * Unpacks gzip data in steps, each ended before the next is begun: then all that cut data held is there before its end is
+ * told.
  */
-function gunzip(): Promise<void> {
+function inflate(chunks: Generator<Uint8Array, void, void>, take: (bytes: Uint8Array) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const stream = createGunzip({ chunkSize: CHUNK_BYTES });
-    stream.on('data', put);
+    stream.on('data', take);
     stream.on('end', resolve);
     stream.on('error', reject);
-    const chunks = packed();
     const next = () => {
       try {
         const { value, done } = chunks.next();
@@ -91,18 +121,41 @@ function gunzip(): Promise<void> {
   });
 }
 
+/** zlib gives nothing of the step in which it finds a fault. Of a file that step is made once more, byte by byte. */
+async function gunzip(): Promise<void> {
+  try {
+    await inflate(packed(), deliver);
+  } catch (error) {
+    if (isCut(error) || !fstatSync(fd).isFile()) throw error;
+    let known = delivered;
+    await inflate(repeated(fed), (bytes) => {
+      const fresh = bytes.subarray(Math.min(known, bytes.length));
+      known -= bytes.length - fresh.length;
+      deliver(fresh);
+    });
+  }
+}
+
 function unzstd(): void {
-  const stream = new Decompress(put);
+  const stream = new Decompress(deliver);
   for (const chunk of packed()) stream.push(chunk);
   stream.push(new Uint8Array(), true);
 }
 
-function wordsFor(error: unknown): string {
+/** Whether it is zlib's or fzstd's way to say that the end came too early. */
+function isCut(error: unknown): boolean {
   const { code, message } = error as { code?: string | number; message?: string };
-  // zlib's and fzstd's words for an end that came too early.
-  if (code === 'Z_BUF_ERROR' || message === 'unexpected EOF') return `the ${packing} data is cut short`;
+  return code === 'Z_BUF_ERROR' || message === 'unexpected EOF';
+}
+
+function wordsFor(error: unknown): string {
+  if (isCut(error)) return `the ${packing} data is cut short`;
+  const { code, message } = error as { code?: string | number; message?: string };
   const broken = typeof code === 'number' || code?.startsWith('Z_') === true;
-  return broken ? `the ${packing} data is corrupt: ${message}` : `cannot be read: ${message}`;
+  if (!broken) return `cannot be read: ${message}`;
+  // fzstd does not tell where in the step it was.
+  const where = packing === 'zstd' ? ` in the ${CHUNK_BYTES} bytes from there on` : '';
+  return `the ${packing} data is corrupt${where}: ${message}`;
 }
 
 Atomics.store(control, Ring.STATE, RingState.RUNNING);
@@ -115,5 +168,6 @@ try {
   const words = new TextEncoder().encode(wordsFor(error)).subarray(0, Ring.FAULT_BYTES);
   new Uint8Array(shared.fault).set(words);
   control[Ring.FAULT_LENGTH] = words.length;
+  new Float64Array(shared.fault, Ring.FAULT_BYTES)[0] = fed;
   end(RingState.FAULT);
 }

@@ -23,8 +23,12 @@ const MAGICS: readonly (readonly [Packing, readonly number[]])[] = [
   ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
 ];
 
+const SKIPPED: readonly number[] = [0x2a, 0x4d, 0x18];
+
 /** How data that starts with `head` is packed, if it is. */
 export function packingOf(head: Uint8Array): Packing | undefined {
+  // A frame that zstd's readers pass over (RFC 8878 section 3.1.2) may be the first.
+  if ((head[0] & 0xf0) === 0x50 && SKIPPED.every((byte, i) => head[1 + i] === byte)) return 'zstd';
   return MAGICS.find(([, magic]) => magic.every((byte, i) => head[i] === byte))?.[0];
 }
 
@@ -41,7 +45,7 @@ export function startUnpacking(
 ): UnpackedBytes {
   const control = new Int32Array(new SharedArrayBuffer(Ring.WORDS * 4));
   const ring = new Uint8Array(new SharedArrayBuffer(Ring.BYTES));
-  const fault = new Uint8Array(new SharedArrayBuffer(Ring.FAULT_BYTES));
+  const fault = new Uint8Array(new SharedArrayBuffer(Ring.FAULT_BYTES + 8));
   const task: UnpackTask = {
     fd,
     packing,
@@ -83,7 +87,8 @@ export function startUnpacking(
         if (state === RingState.DONE) return 0;
         if (state === RingState.FAULT) {
           const words = new TextDecoder().decode(fault.slice(0, control[Ring.FAULT_LENGTH]));
-          throw new InputError(file, undefined, words);
+          const [place] = new Float64Array(fault.buffer, Ring.FAULT_BYTES);
+          throw new InputError(file, place, words);
         }
         const waited = Atomics.wait(control, Ring.WRITER_EVENT, event, START_MS);
         if (waited === 'timed-out' && state === RingState.STARTING) {

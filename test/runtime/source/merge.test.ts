@@ -163,6 +163,32 @@ test('files without packets', () => {
   assert.is(read([empty, write('one.pcap', 0, [1])]).got.length, 1);
 });
 
+test('a file of no byte, or cut in its header, among others: those are read, then it is told', () => {
+  const one = write('before.pcap', 0, [1, 5]);
+  const two = write('between.pcap', 1, [3]);
+  for (const [name, bytes, words] of [
+    ['nothing.pcap', Buffer.alloc(0), 'nothing.pcap: is empty'],
+    ['nothing.pcap.gz', gzipSync(''), 'nothing.pcap.gz (unpacked): is empty'],
+    [
+      'begun.pcap',
+      buildPcap([]).subarray(0, 10),
+      "begun.pcap: byte 0: the file is cut short: 10 of the header's 24 bytes",
+    ],
+  ] as const) {
+    const { got, error } = read([one, folder.write(name, bytes), two]);
+    assert.equal(
+      got.map(({ file, place }) => [file, place]),
+      [
+        [0, 0],
+        [1, 0],
+        [0, 1],
+      ],
+    );
+    assert.instance(error, InputError);
+    assert.ok((error as Error).message.endsWith(words), (error as Error).message);
+  }
+});
+
 test('patterns stand for file names', () => {
   for (const name of ['x1.cap', 'x2.cap', 'x10.cap', 'y.cap', '.x3.cap', 'x[1].cap'])
     folder.write(name, new Uint8Array());

@@ -60,20 +60,29 @@ test('cut gzip data: what was there, then the fault', () => {
   const { packets, error } = readCapture(folder.write('cut.gz', half));
   assert.ok(packets.length > 100 && packets.length < PACKETS.length, `${packets.length} packets`);
   assert.instance(error, InputError);
-  assert.match((error as Error).message, /cut\.gz: the gzip data is cut short$/);
+  assert.ok((error as Error).message.endsWith(`cut.gz: byte ${half.length}: the gzip data is cut short`));
   // Cut behind the last byte of data, where only the checksum is missing.
   const late = readCapture(folder.write('late.gz', packed.subarray(0, packed.length - 4)));
   assert.is(late.packets.length, PACKETS.length);
   assert.match((late.error as Error).message, 'cut short');
 });
 
-test('corrupt gzip data', () => {
+test('corrupt gzip data: all before the fault, and its byte', () => {
   // The second member begins with a block of no known kind.
   const [first, second] = [gzipSync(PLAIN.subarray(0, 500_000)), gzipSync(PLAIN.subarray(500_000))];
   second.fill(0xff, 10, 20);
   const { packets, error } = readCapture(folder.write('bad.gz', Buffer.concat([first, second])));
-  assert.ok(packets.length >= Math.floor((500_000 - 65_536 - 24) / 1016), `${packets.length} packets`);
-  assert.match((error as Error).message, /bad\.gz: the gzip data is corrupt/);
+  assert.is(packets.length, Math.floor((500_000 - 24) / 1016));
+  assert.match((error as Error).message, `bad.gz: byte ${first.length + 10}: the gzip data is corrupt`);
+});
+
+test('rubbish behind gzip data', () => {
+  const packed = gzipSync(PLAIN);
+  const { packets, error } = readCapture(folder.write('rubbish.gz', Buffer.concat([packed, Buffer.from('rubbish')])));
+  assert.is(packets.length, PACKETS.length);
+  const [, place] = /rubbish\.gz: byte (\d+): the gzip data is corrupt/.exec((error as Error).message) ?? [];
+  assert.ok(Number(place) >= packed.length && Number(place) <= packed.length + 2, `byte ${place} of ${packed.length}`);
+  givesAll('zeros.gz', Buffer.concat([packed, Buffer.alloc(600)]));
 });
 
 test('a fault of the capture inside names its byte there', () => {
@@ -101,6 +110,7 @@ if (hasZstd) {
   test('zstd, frames strung together, frames to be skipped', () => {
     givesAll('a.zst', zstd(PLAIN));
     givesAll('b.zst', zstd(PLAIN, '--long=27', '-19'));
+    givesAll('d.zst', Buffer.concat([Buffer.from('532a4d180100000061', 'hex'), zstd(PLAIN)]));
     const skipped = Buffer.from('502a4d180400000061626364', 'hex');
     givesAll('c.zst', Buffer.concat([zstd(PLAIN.subarray(0, 5000)), skipped, zstd(PLAIN.subarray(5000))]));
   });
@@ -108,7 +118,7 @@ if (hasZstd) {
   test('faults of zstd data', () => {
     const packed = zstd(PLAIN, '-B65536', '--no-check');
     const cut = readCapture(folder.write('cut.zst', packed.subarray(0, packed.length >> 1)));
-    assert.match((cut.error as Error).message, /cut\.zst: the zstd data is cut short/);
+    assert.match((cut.error as Error).message, /cut\.zst: byte \d+: the zstd data is cut short/);
     const second = zstd(PLAIN.subarray(50_000)).fill(0xff, 4, 40);
     const bad = readCapture(folder.write('bad.zst', Buffer.concat([zstd(PLAIN.subarray(0, 50_000)), second])));
     assert.match((bad.error as Error).message, 'the zstd data is corrupt');
