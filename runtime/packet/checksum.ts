@@ -2,7 +2,8 @@
  * Checksums of IPv4, TCP and UDP (RFC 1071), and what a radio said of its frame's, verified where `[conntrack] verify_checksums` asks for it. A packet whose
  * checksum is wrong belongs to no connection, as its receiver would not have taken it.
  *
- * Only what was captured whole can be verified; the rest is believed, as is IPv6 with extension headers. Of tunnels that are opened the inside counts.
+ * Only what was captured whole can be verified; the rest is believed, as are IPv6 packets that still have a way to go (routing
+ * headers). Of tunnels that are opened the inside counts.
  */
 import { Counter, type Counters } from '../stats/counters.ts';
 import { Meta, type PacketMemory, Pkt } from './layout.ts';
@@ -28,6 +29,24 @@ export function createChecksumVerifier(memory: PacketMemory, pkt: Int32Array, co
     return (folded & 0xffff) + (folded >>> 16) === 0xffff;
   }
 
+  /**
+   * Whether the IPv6 header has the destination that was summed: with segments left, a routing header has another one (RFC
+   * 8200 section 8.1). Of datagrams put together from fragments only the first header behind IPv6's is looked at.
+   */
+  function isAtItsEnd(p: number, l3: number, l4: number, proto: number): boolean {
+    let next = view.getUint8(l3 + 6);
+    let at = l3 + 40;
+    if (next === proto || next === IpProto.IPV6_FRAGMENT) return true;
+    if (l4 < at || l4 > pkt[p + Pkt.OFFSET] + pkt[p + Pkt.CAPLEN]) return false;
+    while (at < l4) {
+      if (next === IpProto.IPV6_ROUTE && view.getUint8(at + 3) !== 0) return false;
+      const [following, length] = [view.getUint8(at), view.getUint8(at + 1)];
+      at += next === IpProto.AH ? (length + 2) << 2 : next === IpProto.IPV6_FRAGMENT ? 8 : (length + 1) << 3;
+      next = following;
+    }
+    return at === l4 && next === proto;
+  }
+
   function verified(p: number): boolean {
     const meta = pkt[p + Pkt.META];
     if ((meta & Meta.BAD_FCS) !== 0) return false;
@@ -36,12 +55,8 @@ export function createChecksumVerifier(memory: PacketMemory, pkt: Int32Array, co
     if (!isV6 && !isRight(add(0, l3, (view.getUint8(l3) & 0xf) << 2))) return false;
     if (pkt[p + Pkt.CAPPAY] !== pkt[p + Pkt.PAYLEN] || (meta & Meta.MALFORMED) !== 0) return true;
     const proto = meta & Meta.PROTO_MASK;
-    if (isV6) {
-      // A routing header may hold the address that was summed (RFC 8200 section 8.1).
-      const next = view.getUint8(l3 + 6);
-      if (next !== proto && next !== IpProto.IPV6_FRAGMENT) return true;
-    }
     const l4 = pkt[p + Pkt.L4];
+    if (isV6 && !isAtItsEnd(p, l3, l4, proto)) return true;
     // A UDP checksum of 0 was not computed (RFC 768; RFC 6935 for tunnels over IPv6).
     if (proto === IpProto.UDP && view.getUint16(l4 + 6) === 0) return true;
     const length = pkt[p + Pkt.PAYLOAD] - l4 + pkt[p + Pkt.PAYLEN];

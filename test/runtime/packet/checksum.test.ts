@@ -68,6 +68,31 @@ for (const [name, frame] of [
   });
 }
 
+test('behind extension headers of IPv6, unless a routing header has another destination', () => {
+  const eight = (next: number) => Uint8Array.of(next, 0, 1, 4, 0, 0, 0, 0);
+  const route = (left: number) => make.concat(Uint8Array.of(6, 2, 4, left, 0, 0, 0, 0), make.address('2001:db8::9'));
+  const ah = make.concat(Uint8Array.of(6, 4), new Uint8Array(22));
+  for (const [first, headers, known] of [
+    [60, eight(6), true],
+    [0, make.concat(eight(60), eight(6)), true],
+    [51, ah, true],
+    [44, make.concat(Uint8Array.of(6, 0), make.u16(0), make.u32(9)), true],
+    [43, route(0), true],
+    [43, route(1), false],
+    [0, make.concat(eight(43), route(1)), false],
+  ] as const) {
+    const plain = summed(make.tcp({ ...TCP, ...V6 }));
+    const right = make.concat(plain.slice(0, 54), headers, plain.slice(54));
+    new DataView(right.buffer).setUint16(18, right.length - 54);
+    right[20] = first;
+    assert.is(countsOf([{ ts: T0, bytes: right }]).bad_checksum, 0, `${first}`);
+    const wrong = right.slice();
+    wrong[wrong.length - 1] ^= 4;
+    assert.is(countsOf([{ ts: T0, bytes: wrong }]).bad_checksum, known ? 1 : 0, `${first}, wrong`);
+    assert.is(countsOf([{ ts: T0, bytes: right }]).opened, 1);
+  }
+});
+
 test('what was cut, and what has no checksum, is believed', () => {
   const cut = summed(make.tcp(TCP)).slice(0, 60);
   cut[58] ^= 1;
