@@ -10,7 +10,7 @@ import { createCore } from '../core.ts';
 import { createDispatched } from '../dispatch/divert.ts';
 import { createEmitter } from '../dispatch/emit.ts';
 import { createLineOrder, type LineOrder } from '../dispatch/line-order.ts';
-import { type LineSink, openLineSink } from '../dispatch/line-sink.ts';
+import { entriesTo, type LineSink, openLineSink } from '../dispatch/line-sink.ts';
 import { type Dispatch, startDispatch } from '../dispatch/threads.ts';
 import { createUserErrors, takeLateErrors } from '../dispatch/user-errors.ts';
 import { ExitCode, IrisError } from '../errors.ts';
@@ -54,11 +54,8 @@ export async function runOffline(
     throw error;
   });
   const clock = new Int32Array(Clock.WORDS);
-  const order = createLineOrder(clock, {
-    entry: ({ block, from, to }) => sink.writeBytes(block.bytes, from, to),
-    passed() {},
-  });
-  const { emit, delivered } = createEmitter(clock, order.add, app.plan.subscriptions);
+  const order = createLineOrder(clock, entriesTo(sink));
+  const { emit, delivered } = createEmitter(clock, order, app.plan.subscriptions);
   const errors = createUserErrors({
     strict: settings.strict,
     report: (text) => process.stderr.write(text),
@@ -160,8 +157,8 @@ async function runShards(
     decap: config.decap,
     strict: settings.strict,
     links: dispatch.links,
-    write(text) {
-      sink.write(text);
+    write(lines, from, to) {
+      sink.write(lines, from, to);
       if (sink.closedByReader) shards.stop();
     },
     report: (text) => process.stderr.write(text),

@@ -1,5 +1,7 @@
 import type { L4Pdu } from '../conntrack/l4-pdu.ts';
 import { datatype, on, rare, type u32 } from '../subscription/decorators.ts';
+import { columnsWrittenBy } from '../subscription/json-writers.ts';
+import { connRecordWriter } from './conn-record-json.ts';
 import type { FiveTuple, FiveTupleJson } from './five-tuple.ts';
 import type { Lifespan } from './lifespan.ts';
 
@@ -361,3 +363,7 @@ export class ConnRecord {
     };
   }
 }
+
+columnsWrittenBy(ConnRecord.prototype.toJSON, (places) =>
+  connRecordWriter(places, { letters: LETTERS, lettersAWord: LETTERS_A_WORD, count: LETTER_COUNT }, HOLES),
+);

@@ -1,5 +1,8 @@
 import { ConnMeta, Rec } from '../conntrack/layout.ts';
+import type { LineBuffer } from '../dispatch/line-buffer.ts';
+import { literal } from '../dispatch/prepared-text.ts';
 import { datatype } from '../subscription/decorators.ts';
+import { writtenBy } from '../subscription/json-writers.ts';
 import { ipv4Text, ipv6Text } from './ip-text.ts';
 
 /** The arrays a {@link FiveTuple} looks into. */
@@ -17,6 +20,16 @@ export interface FiveTupleJson {
   readonly resp_addr: string;
   readonly resp_port: number;
 }
+
+const TCP = literal('"proto":"tcp","orig_addr":"');
+const UDP = literal('"proto":"udp","orig_addr":"');
+const OTHER = literal('"proto":"');
+const ORIG_ADDR = literal('","orig_addr":"');
+const ORIG_PORT = literal('","orig_port":');
+const RESP_ADDR = literal(',"resp_addr":"');
+const RESP_PORT = literal('","resp_port":');
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
 
 /**
  * The ends of a connection: the originator, who sent the first packet (of a TCP connection picked up at a SYN-ACK, its
@@ -113,9 +126,40 @@ export class FiveTuple {
     };
   }
 
+  /** Writes what {@link toJSON} has. */
+  writeJson(out: LineBuffer): void {
+    out.byte(OPEN);
+    this.writeMembers(out);
+    out.byte(CLOSE);
+  }
+  /** The same without the braces. */
+  writeMembers(out: LineBuffer): void {
+    const { protocol } = this;
+    if (protocol === 6) out.literal(TCP);
+    else if (protocol === 17) out.literal(UDP);
+    else {
+      out.literal(OTHER);
+      out.whole(protocol);
+      out.literal(ORIG_ADDR);
+    }
+    this.#writeAddress(out, Rec.SRC, 0);
+    out.literal(ORIG_PORT);
+    out.whole(this.origPort);
+    out.literal(RESP_ADDR);
+    this.#writeAddress(out, Rec.DST, 4);
+    out.literal(RESP_PORT);
+    out.whole(this.respPort);
+  }
+  #writeAddress(out: LineBuffer, word: number, at: number): void {
+    if (!this.isIpv6) out.ipv4(this.#rec[this.#c + word]);
+    else out.ipv6(this.#addr6, (this.#c / this.#recordWords) * 8 + at);
+  }
+
   /** `tcp 10.0.0.1:40000 -> [2001:db8::1]:443`. */
   toString(): string {
     const [orig, resp] = this.isIpv6 ? [`[${this.origAddr}]`, `[${this.respAddr}]`] : [this.origAddr, this.respAddr];
     return `${this.proto} ${orig}:${this.origPort} -> ${resp}:${this.respPort}`;
   }
 }
+
+writtenBy(FiveTuple.prototype.toJSON, (tuple: FiveTuple, out) => tuple.writeJson(out));

@@ -2,18 +2,21 @@
  * The entries that wait for their turn, in columns: as objects so many would live long enough for the garbage collector to
  * move them about.
  */
-import { compareEntries, type StoredEntry } from './line-order.ts';
-import { createLineStore, type LineBlock, storedText } from './line-store.ts';
+import type { LineBuffer } from './line-buffer.ts';
+import { compareEntries, type Entry } from './line-order.ts';
+import { createLineStore, type LineBlock } from './line-store.ts';
 
 export interface EntryTable {
-  /** A new entry with its first line; returns its number. */
-  add(time: number, key: number, group: number, line: string): number;
+  /** Where the next line is written, with its newline. */
+  readonly out: LineBuffer;
+  /** A new entry with the line that was written as its first; returns its number. */
+  add(time: number, key: number, group: number): number;
   /** Whether a line with that place and group belongs to entry `n`. */
   joins(n: number, time: number, key: number, group: number): boolean;
-  /** Adds a line to entry `n`. */
-  append(n: number, line: string): void;
+  /** Adds the line that was written to entry `n`. */
+  append(n: number): void;
   /** Entry `n`, until the next call. */
-  at(n: number): StoredEntry;
+  at(n: number): Entry;
   /** Order of entries `a` and `b`, see {@link compareEntries}. */
   compare(a: number, b: number): number;
   /** Entry `n` was handed on. */
@@ -34,7 +37,7 @@ export function createEntryTable(): EntryTable {
   let used = 0;
 
   /** One entry as an object: two are needed to compare. */
-  class View implements StoredEntry {
+  class View implements Entry {
     n = 0;
     get time(): number {
       return times[this.n];
@@ -63,9 +66,6 @@ export function createEntryTable(): EntryTable {
     set to(to: number) {
       tos[this.n] = to;
     }
-    get text(): string {
-      return storedText(this);
-    }
   }
   const view = new View();
   const other = new View();
@@ -89,18 +89,19 @@ export function createEntryTable(): EntryTable {
   }
 
   return {
-    add(time, key, group, line) {
+    out: store.out,
+    add(time, key, group) {
       const n = free.pop() ?? used++;
       if (n === times.length) grow();
       times[n] = time;
       keys[n] = key;
       groups[n] = group;
-      store.put(line, at(n));
+      store.put(at(n));
       return n;
     },
     joins: (n, time, key, group) => times[n] === time && keys[n] === key && groups[n] === group,
-    append(n, line) {
-      store.append(line, at(n));
+    append(n) {
+      store.append(at(n));
     },
     at,
     compare(a, b) {

@@ -1,62 +1,37 @@
-/** The text of a delivered line: one JSON object, subscription and time first, then one key per parameter in order. */
-import { jsonText, microsText } from './json-text.ts';
+/** A delivered line: one JSON object, subscription and time first, then one key per parameter in order. */
+import { writeValue } from './json-value.ts';
+import type { LineBuffer } from './line-buffer.ts';
+import { type Literal, literal } from './prepared-text.ts';
 
-/** Builds the lines of one worker. Keeps the fixed parts of every subscription's line. */
-export function createLineWriter(): (
-  subscription: string,
-  sec: number,
-  nsec: number,
-  values: Readonly<Record<string, unknown>>,
-) => string {
-  const heads = new Map<string, string>();
-  const keys = new Map<string, string>();
-  const last = new Uint16Array(1);
-  let lastSec = -1;
-  let lastNsec = -1;
-  let lastTime = '';
+const END = literal('}\n');
 
-  function keyOf(name: string): string {
-    let key = keys.get(name);
-    if (key === undefined) {
-      key = `,${JSON.stringify(name)}:`;
-      keys.set(name, key);
-    }
+/** Writes the lines of one worker to `out`. Keeps the fixed parts of every subscription's line. */
+export function createLineWriter(
+  out: LineBuffer,
+): (subscription: string, sec: number, nsec: number, values: Readonly<Record<string, unknown>>) => void {
+  const heads = new Map<string, Literal>();
+  const keys = new Map<string, Literal>();
+
+  function headOf(subscription: string): Literal {
+    const head = literal(`{"subscription":${JSON.stringify(subscription)},"ts":`);
+    heads.set(subscription, head);
+    return head;
+  }
+  function keyOf(name: string): Literal {
+    const key = literal(`,${JSON.stringify(name)}:`);
+    keys.set(name, key);
     return key;
   }
 
   return (subscription, sec, nsec, values) => {
-    let head = heads.get(subscription);
-    if (head === undefined) {
-      head = `{"subscription":${JSON.stringify(subscription)},"ts":`;
-      heads.set(subscription, head);
+    // What an exception left of the line before is forgotten.
+    out.restart();
+    out.literal(heads.get(subscription) ?? headOf(subscription));
+    out.time(sec, nsec);
+    for (const name in values) {
+      out.literal(keys.get(name) ?? keyOf(name));
+      writeValue(out, values[name]);
     }
-    if (sec !== lastSec || nsec !== lastNsec) {
-      lastTime = timeDigits(sec, nsec);
-      lastSec = sec;
-      lastNsec = nsec;
-    }
-    let line = head + lastTime;
-    for (const name in values) line += keyOf(name) + valueText(values[name]);
-    line += '}\n';
-    // Reading a character makes one string of the many parts: lines may wait, and would be moved about in parts.
-    last[0] = line.charCodeAt(line.length - 1);
-    return line;
+    out.literal(END);
   };
-}
-
-/** A time as digits, without the rounding of a double: six decimals, or nine when there are nanoseconds. */
-export function timeDigits(sec: number, nsec: number): string {
-  const micros = Math.floor(nsec / 1000);
-  const fraction = nsec === micros * 1000 ? microsText(micros) : String(nsec).padStart(9, '0');
-  return `${sec >>> 0}.${fraction}`;
-}
-
-function valueText(value: unknown): string {
-  if (typeof value === 'object' && value !== null) {
-    const text = jsonText(value);
-    if (text !== undefined) return text;
-  }
-  if (typeof value === 'bigint') return String(value);
-  // What JSON has no word for (undefined, a function) is null, so that every line of a subscription has the same keys.
-  return JSON.stringify(value) ?? 'null';
 }

@@ -5,25 +5,28 @@
  */
 import type { Entry, EntrySink } from './line-order.ts';
 
-/** Entries as they cross threads. Entry `i` is the text from `ends[i - 1]` to `ends[i]`. */
+/** Entries as they cross threads. Entry `i` is the text from byte `ends[i - 1]` to `ends[i]` - 1. */
 export interface LineBatch {
   readonly times: Float64Array;
   readonly keys: Float64Array;
   readonly timers: Uint8Array;
   readonly ends: Uint32Array;
-  readonly text: string;
+  /** UTF-8. */
+  readonly bytes: Uint8Array;
   /** Nothing of this worker before this place comes any more. */
   readonly passedTime: number;
   readonly passedKey: number;
 }
 
-/** A batch is sent when it has so many UTF-16 units, or so many ms have gone by. */
-const BATCH_UNITS = 128 * 1024;
+/** A batch is sent when it has so many bytes, or so many ms have gone by. */
+const BATCH_BYTES = 128 * 1024;
 const BATCH_MS = 20;
-/** Most units sent and not yet written. */
+/** Most bytes sent and not yet written. */
 export const MOST_UNDER_WAY = 32 * 1024 * 1024;
 /** A worker that waits goes on when the main thread has written nothing of its lines for so many ms. */
 const PATIENCE_MS = 1000;
+
+const NEWLINE = 0x0a;
 
 /** What a worker does while too much of it is under way. */
 export type WhenFull = 'wait' | 'drop';
@@ -37,7 +40,7 @@ export interface LineBatcher extends EntrySink {
 }
 
 /**
- * Batches for `send`. `underWay[slot]` is shared with the main thread: units sent and not yet written, see
+ * Batches for `send`. `underWay[slot]` is shared with the main thread: bytes sent and not yet written, see
  * {@link createLineMerger}. `whenFull` is asked each time that there is no room.
  */
 export function createLineBatcher(
@@ -50,8 +53,8 @@ export function createLineBatcher(
   let keys: number[] = [];
   let timers: number[] = [];
   let ends: number[] = [];
-  let texts: string[] = [];
-  let units = 0;
+  let bytes = new Uint8Array(BATCH_BYTES * 2);
+  let used = 0;
   let passedTime = Number.NEGATIVE_INFINITY;
   let passedKey = Number.NEGATIVE_INFINITY;
   let sentAt = 0;
@@ -79,18 +82,18 @@ export function createLineBatcher(
       keys: Float64Array.from(keys),
       timers: Uint8Array.from(timers),
       ends: Uint32Array.from(ends),
-      text: texts.join(''),
+      // A copy: what goes to another thread goes with all of its buffer.
+      bytes: bytes.slice(0, used),
       passedTime,
       passedKey,
     });
     sentAt = performance.now();
-    Atomics.add(underWay, slot, units);
+    Atomics.add(underWay, slot, used);
     times = [];
     keys = [];
     timers = [];
     ends = [];
-    texts = [];
-    units = 0;
+    used = 0;
     if (Atomics.load(underWay, slot) > MOST_UNDER_WAY && whenFull() === 'wait') waitForRoom();
   }
 
@@ -98,22 +101,28 @@ export function createLineBatcher(
     get dropped() {
       return dropped;
     },
-    entry({ time, key, timers: byTimers, text }) {
+    entry({ time, key, timers: byTimers, block, from, to }) {
+      const text = block.bytes.subarray(from, to);
       if (Atomics.load(underWay, slot) > MOST_UNDER_WAY && whenFull() === 'drop') {
-        for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) dropped++;
+        for (let at = text.indexOf(NEWLINE); at !== -1; at = text.indexOf(NEWLINE, at + 1)) dropped++;
         return;
       }
       times.push(time);
       keys.push(key);
       timers.push(byTimers ? 1 : 0);
-      texts.push(text);
-      units += text.length;
-      ends.push(units);
+      if (used + text.length > bytes.length) {
+        const longer = new Uint8Array((used + text.length) * 2);
+        longer.set(bytes.subarray(0, used));
+        bytes = longer;
+      }
+      bytes.set(text, used);
+      used += text.length;
+      ends.push(used);
     },
     passed(time, key) {
       passedTime = time;
       passedKey = key;
-      if (units >= BATCH_UNITS || performance.now() - sentAt >= BATCH_MS) flush();
+      if (used >= BATCH_BYTES || performance.now() - sentAt >= BATCH_MS) flush();
     },
     flush,
   };

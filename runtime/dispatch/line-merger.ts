@@ -18,12 +18,12 @@ interface Lane {
 }
 
 /**
- * Merges the batches of `workers` workers for `write`. When a batch is written whole, its units are taken off
+ * Merges the batches of `workers` workers for `write`. When a batch is written whole, its bytes are taken off
  * `underWay[slotOf(worker)]`, on which its sender may be waiting.
  */
 export function createLineMerger(
   workers: number,
-  write: (text: string) => void,
+  write: (lines: Uint8Array, from: number, to: number) => void,
   underWay: Int32Array,
   slotOf: (worker: number) => number,
 ): LineMerger {
@@ -43,8 +43,7 @@ export function createLineMerger(
     // What comes may have this very place and an earlier text.
     if (other === undefined) return 1;
     if (one.timers[a.at] === 0 || other.timers[b.at] === 0) return 0;
-    const [textA, textB] = [textAt(one, a.at), textAt(other, b.at)];
-    return textA === textB ? 0 : textA < textB ? -1 : 1;
+    return Buffer.compare(textAt(one, a.at), textAt(other, b.at));
   }
 
   function before(a: Lane, b: Lane): boolean {
@@ -68,7 +67,7 @@ export function createLineMerger(
     const done = lane.batches.shift();
     lane.at = 0;
     const slot = slotOf(lanes.indexOf(lane));
-    Atomics.sub(underWay, slot, done?.text.length ?? 0);
+    Atomics.sub(underWay, slot, done?.bytes.length ?? 0);
     Atomics.notify(underWay, slot);
   }
 
@@ -79,7 +78,7 @@ export function createLineMerger(
     const others = lanes.filter((other) => other !== lane);
     do lane.at++;
     while (lane.at < batch.ends.length && others.every((other) => before(lane, other)));
-    write(batch.text.slice(from, startOf(batch, lane.at)));
+    write(batch.bytes, from, startOf(batch, lane.at));
     if (lane.at === batch.ends.length) drop(lane);
   }
 
@@ -107,6 +106,6 @@ function startOf(batch: LineBatch, entry: number): number {
   return entry === 0 ? 0 : batch.ends[entry - 1];
 }
 
-function textAt(batch: LineBatch, entry: number): string {
-  return batch.text.slice(startOf(batch, entry), batch.ends[entry]);
+function textAt(batch: LineBatch, entry: number): Uint8Array {
+  return batch.bytes.subarray(startOf(batch, entry), batch.ends[entry]);
 }

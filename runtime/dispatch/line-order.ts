@@ -10,7 +10,8 @@
 import { Clock } from '../clock.ts';
 import { Pkt } from '../packet/layout.ts';
 import { createEntryTable } from './entry-table.ts';
-import type { StoredText } from './line-store.ts';
+import type { LineBuffer } from './line-buffer.ts';
+import { compareTexts, type StoredText } from './line-store.ts';
 
 /** Behind every frame. */
 const TIMERS_KEY = Number.MAX_SAFE_INTEGER;
@@ -26,26 +27,25 @@ export interface Place {
   readonly key: number;
 }
 
-/** Lines that belong together, one or more, each with its newline. */
-export interface Entry extends Place {
+/** Lines that belong together, one or more, each with its newline: bytes of a block. */
+export interface Entry extends Place, StoredText {
   /** They come from timers or from the end of the run: equal places are ordered by text. */
   readonly timers: boolean;
-  readonly text: string;
 }
-
-/** An entry whose text is in a block of bytes, valid until the call that hands it on returns. */
-export interface StoredEntry extends Entry, StoredText {}
 
 /** Takes entries in their order. */
 export interface EntrySink {
-  entry(entry: StoredEntry): void;
+  /** `entry` is valid during the call, its bytes until the next call of `passed` returns. */
+  entry(entry: Entry): void;
   /** Nothing before that place comes any more. */
   passed(time: number, key: number): void;
 }
 
 export interface LineOrder {
-  /** Takes a line delivered at the core's clock, its newline included. */
-  readonly add: (line: string) => void;
+  /** Where lines are written, each with its newline. */
+  readonly out: LineBuffer;
+  /** Takes the line that was written, delivered at the core's clock. */
+  add(): void;
   /** Row 0 of the burst at hand is frame number `first`, or row r is number `first + numbers[r]`. */
   burst(first: number, numbers?: Int32Array): void;
   /** From the packet at hand on, what packets bring about counts as no earlier than `time`. Timers may lag behind. */
@@ -62,8 +62,7 @@ export interface LineOrder {
 export function compareEntries(a: Entry, b: Entry): number {
   if (a.time !== b.time) return a.time < b.time ? -1 : 1;
   if (a.key !== b.key) return a.key - b.key;
-  if (!a.timers || !b.timers || a.text === b.text) return 0;
-  return a.text < b.text ? -1 : 1;
+  return a.timers && b.timers ? compareTexts(a, b) : 0;
 }
 
 function isBefore(place: Place, time: number, key: number): boolean {
@@ -91,12 +90,12 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
     return first + (numbers === undefined ? row : numbers[row]) + clock[Clock.PART] / MOST_PARTS;
   }
 
-  /** Hands on the first `n` that wait. */
-  function handOn(n: number): void {
-    for (let i = 0; i < n; i++) {
-      sink.entry(entries.at(waiting[i]));
-      entries.letGo(waiting[i]);
-    }
+  /** Hands on the first `n` that wait: all up to that place. */
+  function handOn(n: number, time: number, key: number): void {
+    for (let i = 0; i < n; i++) sink.entry(entries.at(waiting[i]));
+    sink.passed(time, key);
+    if (n === 0) return;
+    for (let i = 0; i < n; i++) entries.letGo(waiting[i]);
     waiting = n === waiting.length ? [] : waiting.slice(n);
     if (waiting.length === 0) last = -1;
   }
@@ -108,27 +107,27 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
     last = -1;
   }
 
-  function add(line: string): void {
+  function add(): void {
     const group = clock[Clock.GROUP];
     const ts = (clock[Clock.SEC] >>> 0) + clock[Clock.NSEC] * 1e-9;
     const byTimers = group !== 0;
     const time = draining ? Number.POSITIVE_INFINITY : Math.max(ts, byTimers ? released : reached);
     const key = draining ? ts : byTimers ? TIMERS_KEY : frame();
     if (last !== -1 && entries.joins(last, time, key, group)) {
-      entries.append(last, line);
+      entries.append(last);
       return;
     }
     if (draining && last !== -1 && key > entries.at(last).key) {
       sort();
-      handOn(waiting.length);
-      sink.passed(time, key);
+      handOn(waiting.length, time, key);
     }
-    last = entries.add(time, key, group, line);
+    last = entries.add(time, key, group);
     if (sorted && waiting.length > 0 && compare(waiting[waiting.length - 1], last) > 0) sorted = false;
     waiting.push(last);
   }
 
   return {
+    out: entries.out,
     add,
     burst(frame, numbersOfRows) {
       first = frame;
@@ -141,24 +140,19 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
       if (time > released) released = time;
       if (released > reached) reached = released;
       const key = frame();
-      if (waiting.length > 0) {
-        sort();
-        let n = 0;
-        while (n < waiting.length && isBefore(entries.at(waiting[n]), released, key)) n++;
-        if (n > 0) handOn(n);
-      }
-      sink.passed(released, key);
+      if (waiting.length > 0) sort();
+      let n = 0;
+      while (n < waiting.length && isBefore(entries.at(waiting[n]), released, key)) n++;
+      handOn(n, released, key);
     },
     drain() {
       sort();
-      handOn(waiting.length);
+      handOn(waiting.length, Number.POSITIVE_INFINITY, 0);
       draining = true;
-      sink.passed(Number.POSITIVE_INFINITY, 0);
     },
     end() {
       sort();
-      handOn(waiting.length);
-      sink.passed(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+      handOn(waiting.length, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
     },
   };
 }

@@ -6,20 +6,20 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { isatty } from 'node:tty';
 import { ExitCode, IrisError } from '../errors.ts';
+import type { EntrySink } from './line-order.ts';
 
 const BUFFER_BYTES = 64 * 1024;
-/** UTF-8 needs at most this many bytes for one UTF-16 unit. */
-const BYTES_PER_UNIT = 3;
 /** A sink with so many bytes waiting for the reader is full. */
 const FULL_BYTES = 1 << 20;
 /** Time between two tries to write what waits. */
 const RETRY_MS = 5;
 
 export interface LineSink {
-  /** Takes a line, its newline included. Throws IrisError when it cannot be written. */
-  write(line: string): void;
-  /** The same of lines in UTF-8: bytes `from` to `to` - 1, which may be overwritten when it returns. */
-  writeBytes(lines: Buffer, from: number, to: number): void;
+  /**
+   * Takes lines in UTF-8, newlines included: bytes `from` to `to` - 1, which may be overwritten when it returns. Throws
+   * IrisError when they cannot be written.
+   */
+  write(lines: Uint8Array, from: number, to: number): void;
   /** Hands what is buffered to the system. */
   flush(): void;
   /** Flushes, waiting for the reader, and lets go of the file; may be called again. */
@@ -31,6 +31,30 @@ export interface LineSink {
   onRoom: (() => void) | undefined;
   /** Flushes; resolves when nothing waits for the reader any more. Rejects with IrisError when it cannot be written. */
   drained(): Promise<void>;
+}
+
+/** What is put in order as it goes to `sink`: texts that lie one behind the other are written at once. */
+export function entriesTo(sink: LineSink): EntrySink {
+  let bytes: Uint8Array = new Uint8Array(0);
+  let from = 0;
+  let to = 0;
+
+  function write(): void {
+    if (to > from) sink.write(bytes, from, to);
+    from = to;
+  }
+
+  return {
+    entry(entry) {
+      if (entry.from !== to || entry.block.bytes !== bytes) {
+        write();
+        bytes = entry.block.bytes;
+        from = entry.from;
+      }
+      to = entry.to;
+    },
+    passed: write,
+  };
 }
 
 /** `sendNow` of the native addon. */
@@ -45,7 +69,7 @@ export interface SinkOptions {
 }
 
 /** Writes bytes `from` to `to` - 1 as far as the system takes them, and returns how many. Throws the system's error. */
-type Write = (bytes: Buffer, from: number, to: number) => number;
+type Write = (bytes: Uint8Array, from: number, to: number) => number;
 
 /** A sink into `path`, which is replaced, or into the standard output. Throws IrisError when it cannot be created. */
 export function openLineSink(path?: string, { sendNow }: SinkOptions = {}): LineSink {
@@ -64,7 +88,7 @@ export function openLineSink(path?: string, { sendNow }: SinkOptions = {}): Line
   let settled: (() => void)[] = [];
 
   /** Writes as much as the system takes now, and returns how much that was. */
-  function writeSome(bytes: Buffer, from: number, length: number): number {
+  function writeSome(bytes: Uint8Array, from: number, length: number): number {
     let at = from;
     while (at < length && open && !closedByReader) {
       try {
@@ -79,7 +103,7 @@ export function openLineSink(path?: string, { sendNow }: SinkOptions = {}): Line
     return length;
   }
 
-  function writeAll(bytes: Buffer, length: number): void {
+  function writeAll(bytes: Uint8Array, length: number): void {
     if (fault !== undefined) throw fault;
     let at = waiting.length > 0 ? 0 : writeSome(bytes, 0, length);
     if (unblocked === undefined) {
@@ -136,27 +160,17 @@ export function openLineSink(path?: string, { sendNow }: SinkOptions = {}): Line
       return waitingBytes >= FULL_BYTES;
     },
     onRoom: undefined,
-    write(line) {
-      const most = line.length * BYTES_PER_UNIT;
-      if (most > BUFFER_BYTES - used) {
+    write(lines, from, to) {
+      const length = to - from;
+      if (length > BUFFER_BYTES - used) {
         flush();
-        if (most > BUFFER_BYTES) {
-          const bytes = Buffer.from(line);
-          writeAll(bytes, bytes.length);
+        if (length > BUFFER_BYTES) {
+          writeAll(lines.subarray(from, to), length);
           return;
         }
       }
-      used += buffer.write(line, used);
-    },
-    writeBytes(lines, from, to) {
-      if (to - from > BUFFER_BYTES - used) {
-        flush();
-        if (to - from > BUFFER_BYTES) {
-          writeAll(Buffer.from(lines.subarray(from, to)), to - from);
-          return;
-        }
-      }
-      used += lines.copy(buffer, used, from, to);
+      buffer.set(lines.subarray(from, to), used);
+      used += length;
     },
     flush,
     async drained() {

@@ -19,7 +19,7 @@ export interface Output {
 export interface OutputOptions {
   readonly workers: number;
   readonly sink: LineSink;
-  /** Shared with the workers: `underWay[slotOf(worker)]` units are sent and not yet written. */
+  /** Shared with the workers: `underWay[slotOf(worker)]` bytes are sent and not yet written. */
   readonly underWay: Int32Array;
   readonly slotOf: (worker: number) => number;
   /** Called when lines cannot be written. */
@@ -31,9 +31,9 @@ export function createOutput({ workers, sink, underWay, slotOf, onFault }: Outpu
   let empty: (() => void)[] = [];
   const merger = createLineMerger(workers, write, underWay, slotOf);
 
-  function write(text: string): void {
+  function write(lines: Uint8Array, from: number, to: number): void {
     try {
-      sink.write(text);
+      sink.write(lines, from, to);
     } catch (error) {
       onFault(error);
     }

@@ -72,7 +72,7 @@ async function work(task: ShardTask, send: (message: ShardMessage) => void): Pro
   const batcher = createLineBatcher((batch) => send({ kind: 'lines', batch }), control, Control.WORKERS + share.index);
   const clock = new Int32Array(Clock.WORDS);
   const order = createLineOrder(clock, batcher);
-  const emitter = createEmitter(clock, order.add, app.plan.subscriptions);
+  const emitter = createEmitter(clock, order, app.plan.subscriptions);
   const userErrors = createUserErrors({
     strict: task.strict,
     report: (text) => send({ kind: 'report', text }),

@@ -31,7 +31,7 @@ export interface ShardedRun extends EngineConfig {
   /** Where core `index` hands over deliveries for handlers on other threads. */
   readonly links: (index: number) => readonly DispatchLink[];
   /** Takes the run's lines, one or more at a time. What it throws ends the run. */
-  readonly write: (text: string) => void;
+  readonly write: (lines: Uint8Array, from: number, to: number) => void;
   /** Takes text for the standard error. */
   readonly report: (text: string) => void;
 }
@@ -80,9 +80,9 @@ export function startShards(run: ShardedRun): Shards {
     fault ??= problem;
     stop();
   }
-  function write(text: string): void {
+  function write(lines: Uint8Array, from: number, to: number): void {
     try {
-      run.write(text);
+      run.write(lines, from, to);
     } catch (error) {
       fail(faultOf(error));
     }

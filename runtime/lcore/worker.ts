@@ -46,7 +46,7 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
   const report = (text: string) => send({ kind: 'report', text });
   const clock = new Int32Array(Clock.WORDS);
   const order = createLineOrder(clock, batcher);
-  const emitter = createEmitter(clock, order.add, app.plan.subscriptions);
+  const emitter = createEmitter(clock, order, app.plan.subscriptions);
   const describe = (c: number) => core.fiveTuple.at(c).toString();
   const userErrors = createUserErrors({ strict: task.strict, report, describe });
   const late = takeLateErrors(userErrors);

@@ -3,6 +3,7 @@
  * class, so that its methods, getters and `toJSON` run on a connection's columns as they would on an instance.
  */
 import { ConnMeta, Rec } from '../conntrack/layout.ts';
+import { columnWriterOf, writtenBy } from './json-writers.ts';
 
 export type ColumnType = 'u8' | 'u16' | 'u32' | 'i32' | 'f64' | 'bool';
 
@@ -70,7 +71,17 @@ export function columnView<T extends object>(
   if (!('copy' in proto)) hide(proto, 'copy', copy);
 
   const view: T = Object.create(proto);
+  writeByColumns();
 
+  /** Lines get the columns straight, if what the class says as JSON can be written so. */
+  function writeByColumns(): void {
+    const { toJSON } = proto as { readonly toJSON: () => unknown };
+    const writer = columnWriterOf(toJSON)?.({ records: { rec: near, recF: nearF, rare }, columns, followers });
+    if (writer === undefined) return;
+    const own = () => toJSON.call(view);
+    hide(proto, 'toJSON', own);
+    writtenBy(own, (_, out) => writer(c, out));
+  }
   /** Where the record's rare columns are: with the zeros of the first row until one of them is written. */
   function rareRow(): number {
     return (near[c + Rec.META] & ConnMeta.RARE) !== 0 ? c : 0;

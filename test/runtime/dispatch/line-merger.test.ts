@@ -3,9 +3,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createLineBatcher, type LineBatch, MOST_UNDER_WAY } from '../../../runtime/dispatch/line-batch.ts';
 import { createLineMerger } from '../../../runtime/dispatch/line-merger.ts';
-import { compareEntries, type Entry } from '../../../runtime/dispatch/line-order.ts';
+import { compareEntries } from '../../../runtime/dispatch/line-order.ts';
+import { storedText } from '../../../runtime/dispatch/line-store.ts';
+import { entryOf } from '../../support/lines.ts';
 
 const test = suite('merger of lines');
+
+function textOf(lines: Uint8Array = new Uint8Array(0), from = 0, to = lines.length): string {
+  return Buffer.from(lines.subarray(from, to)).toString();
+}
 
 /** Entries of all workers, with the worker of each; keys of what packets brought about are one worker's alone. */
 const stream = fc
@@ -22,7 +28,7 @@ const stream = fc
   .map((items) =>
     items.map(({ worker, time, frame, timers, text }) => ({
       worker: timers ? worker : frame % 3,
-      entry: { time, key: frame * 2 + (timers ? 0 : 1), timers, text } satisfies Entry,
+      entry: entryOf({ time, key: frame * 2 + (timers ? 0 : 1), timers, text }),
     })),
   );
 
@@ -50,8 +56,8 @@ test('whatever the batches and their order of arrival, all lines come in order',
           batcher.flush();
         }
         let written = '';
-        const write = (text: string) => {
-          written += text;
+        const write = (lines: Uint8Array, from: number, to: number) => {
+          written += textOf(lines, from, to);
         };
         const merger = createLineMerger(3, write, underWay, (worker) => 1 + worker);
         for (const worker of [...turns, ...Array.from({ length: 200 }, (_, i) => i % 3)]) {
@@ -59,8 +65,8 @@ test('whatever the batches and their order of arrival, all lines come in order',
           if (batch !== undefined) merger.add(worker, batch);
         }
         const expected = items.map(({ entry }) => entry).sort(compareEntries);
-        const texts = expected.map(({ text }) => text).join('');
-        assert.is(written.length, texts.length);
+        const texts = expected.map(storedText).join('');
+        assert.is(Buffer.byteLength(written), Buffer.byteLength(texts));
         // What one packet brought about keeps its order, which sorting by place does not know.
         const places = new Set(expected.map(({ time, key }) => `${time} ${key}`));
         if (places.size === expected.length) assert.is(written, texts);
@@ -76,8 +82,8 @@ test('whatever the batches and their order of arrival, all lines come in order',
 test('nothing is written before all others are known to be later', () => {
   const underWay = new Int32Array(new SharedArrayBuffer(8));
   let written = '';
-  const write = (text: string) => {
-    written += text;
+  const write = (lines: Uint8Array, from: number, to: number) => {
+    written += textOf(lines, from, to);
   };
   const merger = createLineMerger(2, write, underWay, (worker) => worker);
   const batch = (time: number, text: string, passedTime: number): LineBatch => ({
@@ -85,7 +91,7 @@ test('nothing is written before all others are known to be later', () => {
     keys: Float64Array.of(...(text === '' ? [] : [1])),
     timers: new Uint8Array(1),
     ends: Uint32Array.of(...(text === '' ? [] : [text.length])),
-    text,
+    bytes: Buffer.from(text),
     passedTime,
     passedKey: 0,
   });
@@ -113,7 +119,7 @@ test('a worker that must not wait drops what finds no room, and counts it by lin
     0,
     () => whenFull,
   );
-  const entry = (time: number, text: string) => batcher.entry({ time, key: 1, timers: false, text });
+  const entry = (time: number, text: string) => batcher.entry(entryOf({ time, key: 1, timers: false, text }));
   entry(1, 'one\n');
   batcher.flush();
   underWay[0] = MOST_UNDER_WAY + 1;
@@ -125,14 +131,14 @@ test('a worker that must not wait drops what finds no room, and counts it by lin
   entry(4, 'four\n');
   batcher.flush();
   assert.is(batcher.dropped, 3);
-  assert.is(sent.map(({ text }) => text).join(''), 'one\nfour\n');
+  assert.is(sent.map(({ bytes }) => textOf(bytes)).join(''), 'one\nfour\n');
   // One that may wait drops nothing, and goes on when nobody writes any more.
   whenFull = 'wait';
   underWay[0] = MOST_UNDER_WAY + 1;
   entry(5, 'five\n');
   batcher.flush();
   assert.is(batcher.dropped, 3);
-  assert.is(sent.at(-1)?.text, 'five\n');
+  assert.is(textOf(sent.at(-1)?.bytes), 'five\n');
 });
 
 test.run();

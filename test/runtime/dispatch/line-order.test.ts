@@ -3,7 +3,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Clock, microseconds, setClock } from '../../../runtime/clock.ts';
 import { compareEntries, createLineOrder, type Entry } from '../../../runtime/dispatch/line-order.ts';
+import { storedText } from '../../../runtime/dispatch/line-store.ts';
 import { Pkt } from '../../../runtime/packet/layout.ts';
+import { entryOf } from '../../support/lines.ts';
 
 const test = suite('order of lines');
 
@@ -14,10 +16,11 @@ function setup() {
   const passed: [number, number][] = [];
   const order = createLineOrder(clock, {
     entry(entry) {
-      // Its text is there for the time of the call.
-      const { time, key, timers, text } = entry;
-      entries.push({ time, key, timers, text });
-      texts.push(entry.text);
+      // It is there for the time of the call.
+      const { time, key, timers } = entry;
+      const text = storedText(entry);
+      entries.push(entryOf({ time, key, timers, text }));
+      texts.push(text);
     },
     passed: (time, key) => passed.push([time, key]),
   });
@@ -26,7 +29,8 @@ function setup() {
     setClock(clock, time);
     clock[Clock.ROW] = row << Pkt.SHIFT;
     clock[Clock.GROUP] = group;
-    order.add(text);
+    order.out.text(text);
+    order.add();
   }
   return { clock, order, texts, entries, passed, at };
 }
@@ -106,13 +110,13 @@ test('nothing that comes stands before what was passed', () => {
   });
   fc.assert(
     fc.property(fc.array(event, { maxLength: 60 }), (events) => {
-      const { order, entries, passed, at } = setup();
+      const { order, texts, entries, passed, at } = setup();
       let now = 100;
       let seen = 0;
       events.forEach(({ step, late, group, release, text }, row) => {
         now += step;
         if (release) {
-          const before: Entry = { time: 0, key: 0, timers: true, text: '', ...placeOf(passed.at(-1)) };
+          const before = entryOf({ time: 0, key: 0, timers: true, text: '', ...placeOf(passed.at(-1)) });
           for (const entry of entries.slice(seen)) assert.ok(compareEntries(before, entry) <= 0);
           order.release(now - 10);
           seen = entries.length;
@@ -120,7 +124,7 @@ test('nothing that comes stands before what was passed', () => {
         at(group === 0 ? now : now - late, row, group, text);
       });
       order.end();
-      assert.is(entries.map(({ text }) => text).join('').length, events.map(({ text }) => text).join('').length);
+      assert.is(texts.join('').length, events.map(({ text }) => text).join('').length);
       entries.forEach((entry, i) => {
         if (i > 0) assert.ok(compareEntries(entries[i - 1] as Entry, entry) <= 0);
       });

@@ -3,13 +3,20 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openLineSink } from '../../../runtime/dispatch/line-sink.ts';
+import { type LineSink, openLineSink } from '../../../runtime/dispatch/line-sink.ts';
 import { IrisError } from '../../../runtime/errors.ts';
 import { captureFolder } from '../../support/captures.ts';
 
 const test = suite('dispatch/line-sink');
 const folder = captureFolder();
 test.after(() => folder.remove());
+
+function write(sink: LineSink, text: string): void {
+  const bytes = Buffer.from(`before${text}behind`);
+  sink.write(bytes, 6, bytes.length - 6);
+  // The sink has taken them.
+  bytes.fill('#');
+}
 
 test('any lines arrive whole and in order, however long', () => {
   const line = fc.oneof(
@@ -20,7 +27,7 @@ test('any lines arrive whole and in order, however long', () => {
     fc.property(fc.array(line, { maxLength: 30 }), (lines) => {
       const file = join(folder.path, 'out.jsonl');
       const sink = openLineSink(file);
-      for (const line of lines) sink.write(line);
+      for (const line of lines) write(sink, line);
       sink.close();
       assert.ok(readFileSync(file).equals(Buffer.from(lines.join(''))));
     }),
@@ -31,11 +38,11 @@ test('any lines arrive whole and in order, however long', () => {
 test('keeps lines back until they are flushed, and closes once', () => {
   const file = join(folder.path, 'small.jsonl');
   const sink = openLineSink(file);
-  sink.write('one\n');
+  write(sink, 'one\n');
   assert.is(readFileSync(file, 'utf8'), '');
   sink.flush();
   assert.is(readFileSync(file, 'utf8'), 'one\n');
-  sink.write('two\n');
+  write(sink, 'two\n');
   sink.close();
   sink.close();
   assert.is(readFileSync(file, 'utf8'), 'one\ntwo\n');
@@ -55,7 +62,7 @@ test('says why a file cannot be written', () => {
     );
   }
   const full = openLineSink('/dev/full');
-  full.write('x\n');
+  write(full, 'x\n');
   assert.throws(
     () => full.flush(),
     (error: unknown) => error instanceof IrisError && error.message.includes('/dev/full: cannot be written'),
