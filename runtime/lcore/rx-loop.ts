@@ -83,7 +83,7 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     fragments,
     verifyChecksums: verify_checksums,
     ...(decap === undefined ? {} : { decap }),
-    ...(share === undefined ? {} : { share }),
+    ...(share === undefined ? {} : { share: { ...share, decoded: source.part !== undefined } }),
   });
   const tracker = createConnTracker(core, sub, options.parsers, options.config);
   const filter = createBurstFilter(core, sub, tracker.rows, counters);

@@ -42,6 +42,8 @@ export interface Share {
   readonly count: number;
   /** DPDK: what is another core's is marked for it in `Pkt.HOLD`, and what any core may need for all. */
   readonly handOff?: boolean;
+  /** Rows whose META is not 0 came decoded (packet/passed-rows.ts), and are this core's. */
+  readonly decoded?: boolean;
 }
 
 /** Never throws, whatever the bytes. */
@@ -207,7 +209,7 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
     pktGap[p] = 0;
   }
 
-  const { index, count, handOff = false } = options.share ?? { index: 0, count: 1 };
+  const { index, count, handOff = false, decoded = false } = options.share ?? { index: 0, count: 1 };
   /** What the counters were before the row at hand. */
   const saved = new Float64Array(DECODER_COUNTERS);
 
@@ -235,6 +237,10 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
     let own = 0;
     for (let i = 0; i < DECODER_COUNTERS; i++) saved[i] = counters[i];
     for (let p = 0, end = n << Pkt.SHIFT; p < end; p += Pkt.STRIDE) {
+      if (decoded && pktMeta[p] !== 0) {
+        own++;
+        continue;
+      }
       readTime(p);
       if (readShare(p, 0)) own++;
     }

@@ -1,5 +1,6 @@
-/** The memory of a pcap file read by several cores (shared-pcap.ts): the ring of chunks, and what is noted of each. */
+/** The memory of a pcap file read by several cores (shared-pcap.ts): the chunks, their packets' rows, who is how far. */
 import { startTicks } from '../conntrack/ticks.ts';
+import { Passed } from '../packet/passed-rows.ts';
 import type { PcapFormat } from './pcap.ts';
 import { align, DEFAULT_WINDOW_BYTES, SLACK_BYTES } from './read-window.ts';
 
@@ -8,49 +9,58 @@ export interface SharedPcap {
   readonly file: string;
   readonly format: PcapFormat;
   readonly buffer: SharedArrayBuffer;
-  /** Words of {@link Ring}, then {@link Place} words for each place. */
+  /** Words of {@link Ring}, then {@link Slot} words for each chunk under way. */
   readonly ring: Int32Array;
-  /** Words of {@link Walk}, then {@link PLACE_DOUBLES} for each place. */
+  /** Words of {@link Walk}, then {@link SLOT_DOUBLES} for each chunk under way. */
   readonly walk: Float64Array;
-  /** For each place and core, {@link Note} words for each packet. */
-  readonly notes: Int32Array;
+  /** For each place and core, {@link ROWS_WORDS} for the rows of the core's packets. */
+  readonly rows: Int32Array;
   readonly cores: number;
-  readonly places: number;
   readonly slabBytes: number;
 }
 
-/** Bytes of a chunk: small, so that the ring stays in the cache where it was read to. */
+/** Bytes of a chunk: small, so that what a core reads stays in its cache. */
 export const CHUNK = 128 * 1024;
 /** Largest number of bytes in one piece: as with a single reader, so that the same records fit. */
 export const CAPACITY = DEFAULT_WINDOW_BYTES;
 /** Records that may end in a chunk, and begin ticks. */
-export const MOST_NOTES = CHUNK / 16 + 1;
-/** Chunks in the ring beyond two for each core: more than the longest record lies in. */
-const SPARE_PLACES = CAPACITY / CHUNK + 2;
+export const MOST_FRAMES = CHUNK / 16 + 1;
+/** Places for chunks that each core has: for what it reads itself. */
+export const PLACES = 4;
+/** Bytes of a place: in front of a chunk there is room for the beginning of its first record. */
+export const PLACE_BYTES = CAPACITY + CHUNK + SLACK_BYTES;
+/** The rows of one core in one place, and some lines, so that places do not all lie in the same part of a cache. */
+export const ROWS_WORDS = (MOST_FRAMES + 519) * Passed.WORDS;
 
-/** How many chunks are claimed, and walked; then for each core the first chunk it needs. */
 export const enum Ring {
+  /** How many chunks are claimed, */
   CLAIMED = 0,
+  /** and walked. */
   WALKED = 1,
   /** 1 when a core died: what it had claimed will not come. */
   BROKEN = 2,
-  CORES = 3,
+  /** Goes on whenever something happens that others may wait for; */
+  EVENTS = 3,
+  /** this many sleep until then. */
+  SLEEPERS = 4,
+  /** For each core the first chunk it needs. */
+  CORES = 16,
 }
 
-/** Of a chunk in the ring. Behind these words, how many packets are noted for each core. */
-export const enum Place {
+/** Of a chunk under way. Behind these words, how many packets there are for each core. */
+export const enum Slot {
   /** {@link End}. */
   END = 0,
   /** Packets, all cores'. */
   FRAMES = 1,
   /** Ticks that begin. */
   TICKS = 2,
-  /** The chunk in which its first record begins. */
-  FIRST = 3,
+  /** Its place. */
+  PLACE = 3,
   /** Where the record lies that could not be read, and how much there is of it. */
   AT = 4,
   LEFT = 5,
-  /** The number of the chunk that is here and noted, plus one. */
+  /** The number of the chunk that is here and prepared, plus one. */
   READY = 6,
   COUNTS = 7,
 }
@@ -69,17 +79,19 @@ export const enum End {
 
 /** The tick at hand ({@link Tick}), then where the walk has come to. */
 export const enum Walk {
-  /** File offset of the next record. */
+  /** File offset of the next record, */
   OFFSET = 2,
+  /** and where that is in memory, as far as it is there. */
+  AT = 3,
   /** Time of the last frame. */
-  LATEST = 3,
+  LATEST = 4,
   /** 1 behind the last record that can be read. */
-  ENDED = 4,
-  WORDS = 5,
+  ENDED = 5,
+  WORDS = 6,
 }
 
-/** Of a chunk in the ring. Behind these words, of each tick the frame, counted from the chunk's first, and the time. */
-export const enum PlaceF {
+/** Of a chunk under way. Behind these words, of each tick the frame, counted from the chunk's first, and the time. */
+export const enum SlotF {
   /** Bytes on the wire. */
   BYTES = 0,
   /** Time of the latest frame so far. */
@@ -89,52 +101,65 @@ export const enum PlaceF {
   TICKS = 3,
 }
 
-export const PLACE_DOUBLES = PlaceF.TICKS + MOST_NOTES * 2;
-
-/** A packet of a core. */
-export const enum Note {
-  OFFSET = 0,
-  CAPLEN = 1,
-  WIRELEN = 2,
-  SEC = 3,
-  NSEC = 4,
-  /** Its number, counted from the chunk's first. */
-  FRAME = 5,
-  WORDS = 6,
-}
+export const SLOT_DOUBLES = SlotF.TICKS + MOST_FRAMES * 2;
 
 /** No chunk is waited for by a thread that has ended. */
 export const PAST_ALL = 0x7fffffff;
 
 /** Memory for `cores` cores that read `file`, each with a slab of `slabBytes`. */
 export function sharePcap(file: string, format: PcapFormat, cores: number, slabBytes: number): SharedPcap {
-  const places = cores * 2 + SPARE_PLACES;
+  const places = cores * PLACES;
   const slab = align(slabBytes);
   const shared = (words: number, bytes: number) => new SharedArrayBuffer(words * bytes);
-  const walk = new Float64Array(shared(Walk.WORDS + places * PLACE_DOUBLES, 8));
+  const walk = new Float64Array(shared(Walk.WORDS + places * SLOT_DOUBLES, 8));
   startTicks(walk);
   walk[Walk.OFFSET] = format.dataOffset;
   return {
     file,
     format,
-    buffer: new SharedArrayBuffer(slabsAt(places) + cores * slab),
-    ring: new Int32Array(shared(Ring.CORES + cores + places * (Place.COUNTS + cores), 4)),
+    buffer: new SharedArrayBuffer(slabsAt(cores) + cores * slab),
+    ring: new Int32Array(shared(Ring.CORES + cores + places * (Slot.COUNTS + cores), 4)),
     walk,
-    notes: new Int32Array(shared(places * cores * MOST_NOTES * Note.WORDS, 4)),
+    rows: new Int32Array(shared(places * cores * ROWS_WORDS, 4)),
     cores,
-    places,
     slabBytes: slab,
   };
+}
+
+/** Others may go on. */
+export function announce(ring: Int32Array): void {
+  Atomics.add(ring, Ring.EVENTS, 1);
+  if (Atomics.load(ring, Ring.SLEEPERS) > 0) Atomics.notify(ring, Ring.EVENTS);
 }
 
 /** The core is not waited for any more. One that `died` may owe the others a chunk: they stop, too. */
 export function leaveSharedPcap({ ring }: SharedPcap, core: number, died = false): void {
   if (died) Atomics.store(ring, Ring.BROKEN, 1);
   Atomics.store(ring, Ring.CORES + core, PAST_ALL);
-  Atomics.notify(ring, Ring.CORES + core);
+  announce(ring);
 }
 
-/** Memory offset of the slabs, behind `places` chunks. */
-export function slabsAt(places: number): number {
-  return align(CAPACITY + CHUNK * places + SLACK_BYTES);
+/** Memory offset of the slabs, behind all places. */
+export function slabsAt(cores: number): number {
+  return align(PLACE_BYTES * PLACES * cores);
+}
+
+/** Memory offset of the chunk in a place. */
+export function chunkAt(place: number): number {
+  return place * PLACE_BYTES + CAPACITY;
+}
+
+/** Where the rows of core `core` are that a place's packets give. */
+export function rowsAt(place: number, core: number, cores: number): number {
+  return (place * cores + core) * ROWS_WORDS;
+}
+
+/** Where the words of {@link Slot} of chunk `number` are: no more chunks are under way than there are places. */
+export function slotOf(number: number, cores: number): number {
+  return Ring.CORES + cores + (number % (cores * PLACES)) * (Slot.COUNTS + cores);
+}
+
+/** The same for {@link SlotF}. */
+export function slotFOf(number: number, cores: number): number {
+  return Walk.WORDS + (number % (cores * PLACES)) * SLOT_DOUBLES;
 }

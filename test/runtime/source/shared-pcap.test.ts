@@ -1,18 +1,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createCore } from '../../../runtime/core.ts';
 import { InputError } from '../../../runtime/errors.ts';
-import { createDecoder } from '../../../runtime/packet/decode.ts';
-import { Burst, Meta, Pkt } from '../../../runtime/packet/layout.ts';
-import { createOwnerTest, ownerOf } from '../../../runtime/packet/owner.ts';
+import { Burst, Pkt } from '../../../runtime/packet/layout.ts';
 import { openCapture, plainPcap } from '../../../runtime/source/capture.ts';
-import type { CaptureSource } from '../../../runtime/source/contract.ts';
 import { END_OF_INPUT } from '../../../runtime/source/contract.ts';
 import { sharedPcapSource } from '../../../runtime/source/shared-pcap.ts';
 import { leaveSharedPcap, sharePcap } from '../../../runtime/source/shared-pcap-memory.ts';
 import { buildPcap, captureFolder, type TestPacket } from '../../support/captures.ts';
-import { corpus, corpusEntries } from '../../support/corpus.ts';
-import { PLAN } from '../../support/engine.ts';
 import * as make from '../../support/frames.ts';
 
 const test = suite('shared pcap');
@@ -202,51 +196,5 @@ test('a core that died stops the others, whatever it had claimed', () => {
     'died',
   );
 });
-
-/** Rows of a source that reads all packets. */
-function* rowsOf(source: CaptureSource, pkt: Int32Array) {
-  for (;;) {
-    const n = source.poll(pkt, Burst.MAX);
-    if (n === END_OF_INPUT) return;
-    yield n;
-  }
-}
-
-(corpus() === undefined ? test.skip : test)(
-  'whom a look at the headers gives a packet to is whom the decoder does',
-  () => {
-    let told = 0;
-    for (const { pcap } of corpusEntries(corpus() ?? '')) {
-      const source = openCapture(pcap);
-      const core = createCore({
-        id: 0,
-        memory: source.memory,
-        plan: PLAN,
-        maxConnections: 10,
-        emit() {},
-        userError() {},
-      });
-      const { pkt } = core;
-      const decode = createDecoder(source.memory, pkt, { seed: SEED });
-      const tests = new Map<number, ReturnType<typeof createOwnerTest>>();
-      for (const n of rowsOf(source, pkt)) {
-        decode(n);
-        for (let p = 0; p < n << Pkt.SHIFT; p += Pkt.STRIDE) {
-          const link = (pkt[p + Pkt.LINK] ?? 0) & 0xffff;
-          const owner =
-            tests.get(link) ?? createOwnerTest(source.memory, { seed: SEED, cores: 5, tunnels: false, link });
-          tests.set(link, owner);
-          const whose = owner(pkt[p + Pkt.OFFSET] ?? 0, pkt[p + Pkt.CAPLEN] ?? 0, pkt[p + Pkt.WIRELEN] ?? 0);
-          if (whose < 0) continue;
-          told++;
-          assert.is(whose, ownerOf(pkt[p + Pkt.HASH] ?? 0, 5), pcap);
-          assert.ok(((pkt[p + Pkt.META] ?? 0) & Meta.L4) !== 0);
-        }
-      }
-      source.close();
-    }
-    assert.ok(told > 1000);
-  },
-);
 
 test.run();
