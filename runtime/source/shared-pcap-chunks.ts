@@ -11,21 +11,7 @@ import { beginsTick, beginTick } from '../conntrack/ticks.ts';
 import { InputError } from '../errors.ts';
 import type { PacketMemory } from '../packet/layout.ts';
 import { createPassOn } from '../packet/passed-rows.ts';
-import {
-  announce,
-  CHUNK,
-  chunkAt,
-  End,
-  PLACES,
-  Ring,
-  rowsAt,
-  type SharedPcap,
-  Slot,
-  SlotF,
-  slotFOf,
-  slotOf,
-  Walk,
-} from './shared-pcap-memory.ts';
+import { announce, End, PLACES, Ring, type SharedPcap, Slot, SlotF, sharedPlaces, Walk } from './shared-pcap-memory.ts';
 
 /** How the run tells packets apart. */
 export interface SharedPcapOptions {
@@ -52,7 +38,8 @@ export function createAwaitChunk(
   fd: number,
   options: SharedPcapOptions,
 ): AwaitChunk {
-  const { file, format, ring, walk, rows, cores } = shared;
+  const { file, format, ring, walk, rows, cores, chunkBytes } = shared;
+  const { chunkAt, rowsAt, slotOf, slotFOf } = sharedPlaces(shared);
   const { core, seed, tunnels, resolution } = options;
   const { littleEndian: le, headerBytes, unitsPerSecond, unit, mayBeSwapped, link, maxCaplen } = format;
   const { bytes, view } = memory;
@@ -64,7 +51,7 @@ export function createAwaitChunk(
   let nextPlace = 0;
 
   function isReady(number: number): boolean {
-    return Atomics.load(ring, slotOf(number, cores) + Slot.READY) > number;
+    return Atomics.load(ring, slotOf(number) + Slot.READY) > number;
   }
 
   /** Whether the file goes on, and no core needs what is in this core's next place. */
@@ -98,7 +85,7 @@ export function createAwaitChunk(
     const begin = chunkAt(place);
     const length = read(number, begin);
     wait(() => Atomics.load(ring, Ring.WALKED) >= number);
-    const slot = slotOf(number, cores);
+    const slot = slotOf(number);
     ring[slot + Slot.PLACE] = place;
     const start = walkChunk(number, begin, length);
     Atomics.store(ring, Ring.WALKED, number + 1);
@@ -112,8 +99,8 @@ export function createAwaitChunk(
   function read(number: number, at: number): number {
     let length = 0;
     try {
-      while (length < CHUNK) {
-        const got = readSync(fd, bytes, at + length, CHUNK - length, number * CHUNK + length);
+      while (length < chunkBytes) {
+        const got = readSync(fd, bytes, at + length, chunkBytes - length, number * chunkBytes + length);
         if (got === 0) break;
         length += got;
       }
@@ -135,15 +122,15 @@ export function createAwaitChunk(
    * first is.
    */
   function walkChunk(number: number, begin: number, length: number): number {
-    const slot = slotOf(number, cores);
-    const slotF = slotFOf(number, cores);
+    const slot = slotOf(number);
+    const slotF = slotFOf(number);
     if (walk[Walk.ENDED] !== 0) {
       // Claimed before the end was known. Nobody comes here.
       ring[slot + Slot.FRAMES] = 0;
       return 0;
     }
     const from = walk[Walk.OFFSET];
-    const before = number * CHUNK - from;
+    const before = number * chunkBytes - from;
     const at = begin - before;
     if (before > 0) bytes.copyWithin(at, walk[Walk.AT], walk[Walk.AT] + before);
     end(slot, End.NONE, 0, 0);
@@ -154,7 +141,7 @@ export function createAwaitChunk(
     walk[slotF + SlotF.LATEST] = walk[Walk.LATEST];
     if (length < 0) {
       end(slot, End.UNREADABLE, 0, 0);
-    } else if (ring[slot + Slot.END] === End.NONE && length < CHUNK) {
+    } else if (ring[slot + Slot.END] === End.NONE && length < chunkBytes) {
       const left = begin + length - next;
       end(slot, left === 0 ? End.OF_FILE : End.RECORD, next, left);
     }
@@ -206,10 +193,10 @@ export function createAwaitChunk(
 
   /** Passes on the packets of chunk `number`, the first of whose records is at `start`. */
   function passChunk(number: number, place: number, start: number): void {
-    const slot = slotOf(number, cores);
-    for (let i = 0; i < cores; i++) nextRow[i] = rowsAt(place, i, cores);
-    walk[slotFOf(number, cores) + SlotF.BYTES] = passRecords(start, ring[slot + Slot.FRAMES]);
-    for (let i = 0; i < cores; i++) ring[slot + Slot.COUNTS + i] = nextRow[i] - rowsAt(place, i, cores);
+    const slot = slotOf(number);
+    for (let i = 0; i < cores; i++) nextRow[i] = rowsAt(place, i);
+    walk[slotFOf(number) + SlotF.BYTES] = passRecords(start, ring[slot + Slot.FRAMES]);
+    for (let i = 0; i < cores; i++) ring[slot + Slot.COUNTS + i] = nextRow[i] - rowsAt(place, i);
   }
 
   /** Hot. Passes on `count` records from `start` on; returns the sum of their lengths on the wire. */

@@ -11,26 +11,26 @@ export interface SharedPcap {
   readonly buffer: SharedArrayBuffer;
   /** Words of {@link Ring}, then {@link Slot} words for each chunk under way. */
   readonly ring: Int32Array;
-  /** Words of {@link Walk}, then {@link SLOT_DOUBLES} for each chunk under way. */
+  /** Words of {@link Walk}, then {@link SlotF} for each chunk under way. */
   readonly walk: Float64Array;
-  /** For each place and core, {@link ROWS_WORDS} for the rows of the core's packets. */
+  /** For each place and core, {@link Passed} words for each of the core's packets. */
   readonly rows: Int32Array;
   readonly cores: number;
   readonly slabBytes: number;
+  /** Bytes of a chunk. */
+  readonly chunkBytes: number;
 }
 
-/** Bytes of a chunk: small, so that what a core reads stays in its cache. */
-export const CHUNK = 128 * 1024;
+/** Bytes of a chunk: few, so that what a core reads stays in its cache; fewer yet where very many cores need rows. */
+const CHUNK_BYTES = 128 * 1024;
 /** Largest number of bytes in one piece: as with a single reader, so that the same records fit. */
 export const CAPACITY = DEFAULT_WINDOW_BYTES;
-/** Records that may end in a chunk, and begin ticks. */
-export const MOST_FRAMES = CHUNK / 16 + 1;
 /** Places for chunks that each core has: for what it reads itself. */
 export const PLACES = 4;
-/** Bytes of a place: in front of a chunk there is room for the beginning of its first record. */
-export const PLACE_BYTES = CAPACITY + CHUNK + SLACK_BYTES;
-/** The rows of one core in one place, and some lines, so that places do not all lie in the same part of a cache. */
-export const ROWS_WORDS = (MOST_FRAMES + 519) * Passed.WORDS;
+/** Lines between two cores' rows, so that places do not all lie in the same part of a cache. */
+const SPARE_ROWS = 519;
+/** The length of a longer array does not survive the way to a worker: it is told in 32 bits, in bytes. */
+const MOST_WORDS = 2 ** 30;
 
 export const enum Ring {
   /** How many chunks are claimed, */
@@ -101,28 +101,47 @@ export const enum SlotF {
   TICKS = 3,
 }
 
-export const SLOT_DOUBLES = SlotF.TICKS + MOST_FRAMES * 2;
-
 /** No chunk is waited for by a thread that has ended. */
 export const PAST_ALL = 0x7fffffff;
 
-/** Memory for `cores` cores that read `file`, each with a slab of `slabBytes`. */
+/** Records that may end in a chunk of so many bytes, and begin ticks. */
+function mostFrames(chunkBytes: number): number {
+  return chunkBytes / 16 + 1;
+}
+
+/** Bytes of a place: in front of a chunk there is room for the beginning of its first record. */
+function placeBytes(chunkBytes: number): number {
+  return CAPACITY + chunkBytes + SLACK_BYTES;
+}
+
+function rowsWords(chunkBytes: number): number {
+  return (mostFrames(chunkBytes) + SPARE_ROWS) * Passed.WORDS;
+}
+
+function slotDoubles(chunkBytes: number): number {
+  return SlotF.TICKS + mostFrames(chunkBytes) * 2;
+}
+
+/** Memory for `cores` cores that read `file`, each with a slab of `slabBytes`. What is never touched of it is not resident. */
 export function sharePcap(file: string, format: PcapFormat, cores: number, slabBytes: number): SharedPcap {
   const places = cores * PLACES;
   const slab = align(slabBytes);
+  let chunkBytes = CHUNK_BYTES;
+  while (places * cores * rowsWords(chunkBytes) >= MOST_WORDS) chunkBytes /= 2;
   const shared = (words: number, bytes: number) => new SharedArrayBuffer(words * bytes);
-  const walk = new Float64Array(shared(Walk.WORDS + places * SLOT_DOUBLES, 8));
+  const walk = new Float64Array(shared(Walk.WORDS + places * slotDoubles(chunkBytes), 8));
   startTicks(walk);
   walk[Walk.OFFSET] = format.dataOffset;
   return {
     file,
     format,
-    buffer: new SharedArrayBuffer(slabsAt(cores) + cores * slab),
+    buffer: new SharedArrayBuffer(align(places * placeBytes(chunkBytes)) + cores * slab),
     ring: new Int32Array(shared(Ring.CORES + cores + places * (Slot.COUNTS + cores), 4)),
     walk,
-    rows: new Int32Array(shared(places * cores * ROWS_WORDS, 4)),
+    rows: new Int32Array(shared(places * cores * rowsWords(chunkBytes), 4)),
     cores,
     slabBytes: slab,
+    chunkBytes,
   };
 }
 
@@ -139,27 +158,23 @@ export function leaveSharedPcap({ ring }: SharedPcap, core: number, died = false
   announce(ring);
 }
 
-/** Memory offset of the slabs, behind all places. */
-export function slabsAt(cores: number): number {
-  return align(PLACE_BYTES * PLACES * cores);
-}
-
-/** Memory offset of the chunk in a place. */
-export function chunkAt(place: number): number {
-  return place * PLACE_BYTES + CAPACITY;
-}
-
-/** Where the rows of core `core` are that a place's packets give. */
-export function rowsAt(place: number, core: number, cores: number): number {
-  return (place * cores + core) * ROWS_WORDS;
-}
-
-/** Where the words of {@link Slot} of chunk `number` are: no more chunks are under way than there are places. */
-export function slotOf(number: number, cores: number): number {
-  return Ring.CORES + cores + (number % (cores * PLACES)) * (Slot.COUNTS + cores);
-}
-
-/** The same for {@link SlotF}. */
-export function slotFOf(number: number, cores: number): number {
-  return Walk.WORDS + (number % (cores * PLACES)) * SLOT_DOUBLES;
+/** Where things are in the shared memory. */
+export function sharedPlaces({ cores, slabBytes, chunkBytes }: SharedPcap) {
+  const place = placeBytes(chunkBytes);
+  const words = rowsWords(chunkBytes);
+  const doubles = slotDoubles(chunkBytes);
+  return {
+    /** More than any frame's number in a chunk. */
+    noFrame: mostFrames(chunkBytes),
+    /** Memory offset of a core's slab, behind all places. */
+    slabAt: (core: number) => align(place * PLACES * cores) + core * slabBytes,
+    /** Memory offset of the chunk in a place. */
+    chunkAt: (number: number) => number * place + CAPACITY,
+    /** The word of the rows where those of a core are that a place's packets give. */
+    rowsAt: (number: number, core: number) => (number * cores + core) * words,
+    /** Where the words of {@link Slot} of chunk `number` are: no more chunks are under way than there are places. */
+    slotOf: (number: number) => Ring.CORES + cores + (number % (cores * PLACES)) * (Slot.COUNTS + cores),
+    /** The same for {@link SlotF}. */
+    slotFOf: (number: number) => Walk.WORDS + (number % (cores * PLACES)) * doubles,
+  } as const;
 }

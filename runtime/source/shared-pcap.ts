@@ -20,23 +20,19 @@ import { inputError, openFile } from './read-window.ts';
 import { createAwaitChunk, type SharedPcapOptions } from './shared-pcap-chunks.ts';
 import {
   announce,
-  CHUNK,
   End,
   leaveSharedPcap,
-  MOST_FRAMES,
   Ring,
-  rowsAt,
   type SharedPcap,
   Slot,
   SlotF,
-  slabsAt,
-  slotFOf,
-  slotOf,
+  sharedPlaces,
 } from './shared-pcap-memory.ts';
 
 /** The packets of one core. Throws InputError when the file cannot be opened. */
 export function sharedPcapSource(shared: SharedPcap, options: SharedPcapOptions): CaptureSource {
-  const { file, format, buffer, ring, walk, rows, cores, slabBytes } = shared;
+  const { file, format, buffer, ring, walk, rows, slabBytes, chunkBytes } = shared;
+  const { noFrame, slabAt, rowsAt, slotOf, slotFOf } = sharedPlaces(shared);
   const { core } = options;
   const { headerBytes, littleEndian: le, mayBeSwapped, link } = format;
   const fd = openFile(file);
@@ -44,7 +40,7 @@ export function sharedPcapSource(shared: SharedPcap, options: SharedPcapOptions)
   const memory: PacketMemory = {
     bytes: new Uint8Array(buffer),
     view,
-    slabOffset: slabsAt(cores) + core * slabBytes,
+    slabOffset: slabAt(core),
     slabLength: slabBytes,
   };
   const awaitChunk = createAwaitChunk(shared, memory, fd, options);
@@ -72,9 +68,9 @@ export function sharedPcapSource(shared: SharedPcap, options: SharedPcapOptions)
     // What began in the chunk before has been copied by now.
     Atomics.store(ring, Ring.CORES + core, chunk);
     announce(ring);
-    slot = slotOf(chunk, cores);
-    slotF = slotFOf(chunk, cores);
-    row = rowsAt(ring[slot + Slot.PLACE], core, cores);
+    slot = slotOf(chunk);
+    slotF = slotFOf(chunk);
+    row = rowsAt(ring[slot + Slot.PLACE], core);
     rowsEnd = row + ring[slot + Slot.COUNTS + core];
     tick = 0;
     return true;
@@ -100,11 +96,11 @@ export function sharedPcapSource(shared: SharedPcap, options: SharedPcapOptions)
         return false;
       case End.UNREADABLE:
         try {
-          readSync(fd, new Uint8Array(CHUNK), 0, CHUNK, chunk * CHUNK);
+          readSync(fd, new Uint8Array(chunkBytes), 0, chunkBytes, chunk * chunkBytes);
         } catch (error) {
-          throw inputError(file, chunk * CHUNK, error);
+          throw inputError(file, chunk * chunkBytes, error);
         }
-        throw inputError(file, chunk * CHUNK, new Error('a chunk could not be read'));
+        throw inputError(file, chunk * chunkBytes, new Error('a chunk could not be read'));
       case End.RECORD: {
         const at = ring[slot + Slot.AT];
         const record: RecordPlace = { file, at, left: ring[slot + Slot.LEFT], offset: walk[slotF + SlotF.OFFSET] };
@@ -119,7 +115,7 @@ export function sharedPcapSource(shared: SharedPcap, options: SharedPcapOptions)
 
   /** The frame, counted from the chunk's first, that begins the next tick. */
   function tickFrame(): number {
-    return tick < ring[slot + Slot.TICKS] ? walk[slotF + SlotF.TICKS + tick * 2] : MOST_FRAMES;
+    return tick < ring[slot + Slot.TICKS] ? walk[slotF + SlotF.TICKS + tick * 2] : noFrame;
   }
 
   const burst: { pkt?: Int32Array; take: TakePassed } = { take: () => 0 };
@@ -136,7 +132,7 @@ export function sharedPcapSource(shared: SharedPcap, options: SharedPcapOptions)
         burst.pkt = pkt;
         burst.take = createTakePassed(rows, pkt, numbers, link);
       }
-      while (chunk < 0 || (row >= rowsEnd && tickFrame() === MOST_FRAMES)) if (!advance()) return END_OF_INPUT;
+      while (chunk < 0 || (row >= rowsEnd && tickFrame() === noFrame)) if (!advance()) return END_OF_INPUT;
       const n = burst.take(row, rowsEnd, max, tickFrame());
       row += n * Passed.WORDS;
       return n;
@@ -146,7 +142,7 @@ export function sharedPcapSource(shared: SharedPcap, options: SharedPcapOptions)
       first: () => first,
       tick() {
         const frame = tickFrame();
-        if (frame === MOST_FRAMES || (row < rowsEnd && rows[row + Passed.NUMBER] < frame)) return Number.NaN;
+        if (frame === noFrame || (row < rowsEnd && rows[row + Passed.NUMBER] < frame)) return Number.NaN;
         numbers[Burst.MAX] = frame;
         return walk[slotF + SlotF.TICKS + tick++ * 2 + 1];
       },

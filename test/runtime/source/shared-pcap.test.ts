@@ -112,6 +112,18 @@ test("every packet comes to one core, in order; frames that may be anybody's to 
   }
 });
 
+test('very many cores read smaller chunks, so that a worker can be given the rows of all', () => {
+  const list = packets(600, 400);
+  const file = folder.write('many.pcap', buildPcap(list));
+  for (const cores of [48, 128]) {
+    const { rows, chunkBytes } = share(file, cores);
+    assert.ok(rows.byteLength < 2 ** 32 && structuredClone(rows).length === rows.length);
+    assert.ok(chunkBytes < share(file, 2).chunkBytes);
+  }
+  const seen = readAll(file, 48).flatMap(({ seen }) => seen.map(({ number }) => number));
+  assert.is(new Set(seen).size, list.length);
+});
+
 test('all cores are told of the same ticks, before the packets that begin them', () => {
   const list = packets(3000, 400);
   const all = readAll(folder.write('ticks.pcap', buildPcap(list)), 2);
