@@ -25,8 +25,8 @@ export interface SharedPcapOptions {
   readonly resolution: number;
 }
 
-/** Looks at words before a thread sleeps, some 200 µs: longer than a chunk takes, as waking up is dear on virtual machines. */
-const SPINS = 20_000;
+/** Looks at words before a thread sleeps: more of them would only take time from other programs on a busy machine. */
+const SPINS = 2000;
 
 /** Has chunk `number` prepared, by this core or another; prepares others while it has to wait for it. */
 export type AwaitChunk = (number: number) => void;
