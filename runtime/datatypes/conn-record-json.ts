@@ -1,8 +1,8 @@
 /** Writes connection records out of their columns: what `ConnRecord.toJSON` has. Hot: most lines of most runs. */
 import { ConnMeta, END_REASON_NAMES, Rec } from '../conntrack/layout.ts';
-import type { LineBuffer } from '../dispatch/line-buffer.ts';
-import { type Literal, literal } from '../dispatch/prepared-text.ts';
 import { type ColumnPlaces, type RecordWriter, wordOf } from '../subscription/json-writers.ts';
+import type { LineBuffer } from '../subscription/line-buffer.ts';
+import { type Literal, literal } from '../subscription/prepared-text.ts';
 import type { FiveTuple } from './five-tuple.ts';
 
 const OPEN = 0x7b;

@@ -1,8 +1,8 @@
 import { ConnMeta, Rec } from '../conntrack/layout.ts';
-import type { LineBuffer } from '../dispatch/line-buffer.ts';
-import { literal } from '../dispatch/prepared-text.ts';
 import { datatype } from '../subscription/decorators.ts';
 import { writtenBy } from '../subscription/json-writers.ts';
+import type { LineBuffer } from '../subscription/line-buffer.ts';
+import { literal } from '../subscription/prepared-text.ts';
 import { ipv4Text, ipv6Text } from './ip-text.ts';
 
 /** The arrays a {@link FiveTuple} looks into. */

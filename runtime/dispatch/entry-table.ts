@@ -2,7 +2,7 @@
  * The entries that wait for their turn, in columns: as objects so many would live long enough for the garbage collector to
  * move them about.
  */
-import type { LineBuffer } from './line-buffer.ts';
+import type { LineBuffer } from '../subscription/line-buffer.ts';
 import { compareEntries, type Entry } from './line-order.ts';
 import { createLineStore, type LineBlock } from './line-store.ts';
 

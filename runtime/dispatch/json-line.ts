@@ -1,7 +1,8 @@
 /** A delivered line: one JSON object, subscription and time first, then one key per parameter in order. */
+
+import type { LineBuffer } from '../subscription/line-buffer.ts';
+import { type Literal, literal } from '../subscription/prepared-text.ts';
 import { writeValue } from './json-value.ts';
-import type { LineBuffer } from './line-buffer.ts';
-import { type Literal, literal } from './prepared-text.ts';
 
 const END = literal('}\n');
 

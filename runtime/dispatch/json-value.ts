@@ -1,7 +1,7 @@
 /** Values as JSON: by the writer of their data type, or as JSON.stringify has them. */
 import { writerOf } from '../subscription/json-writers.ts';
-import type { LineBuffer } from './line-buffer.ts';
-import { literal } from './prepared-text.ts';
+import type { LineBuffer } from '../subscription/line-buffer.ts';
+import { literal } from '../subscription/prepared-text.ts';
 
 const NULL = literal('null');
 

@@ -9,8 +9,8 @@
  */
 import { Clock } from '../clock.ts';
 import { Pkt } from '../packet/layout.ts';
+import type { LineBuffer } from '../subscription/line-buffer.ts';
 import { createEntryTable } from './entry-table.ts';
-import type { LineBuffer } from './line-buffer.ts';
 import { compareTexts, type StoredText } from './line-store.ts';
 
 /** Behind every frame. */

@@ -2,7 +2,7 @@
  * The text of lines that wait, as UTF-8 in blocks of bytes. As strings they would live long enough for the garbage
  * collector to move them about, which costs more than making them.
  */
-import { LineBuffer } from './line-buffer.ts';
+import { LineBuffer } from '../subscription/line-buffer.ts';
 
 /** Bytes of a block, unless a single text needs more. */
 const BLOCK_BYTES = 256 * 1024;

@@ -2,8 +2,9 @@
  * How a data type is written to a line without the objects that its `toJSON` makes, which cost ten times as much. A writer
  * belongs to one `toJSON` and writes what JSON.stringify makes of it; a class that brings its own `toJSON` has none.
  */
-import type { LineBuffer } from '../dispatch/line-buffer.ts';
+
 import type { Column, Follower, Records } from './column-view.ts';
+import type { LineBuffer } from './line-buffer.ts';
 
 /** Writes a value. */
 export type JsonWriter<T> = (value: T, out: LineBuffer) => void;

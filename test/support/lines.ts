@@ -1,5 +1,5 @@
 /** Lines of text for what takes them as bytes. */
-import { LineBuffer } from '../../runtime/dispatch/line-buffer.ts';
+import { LineBuffer } from '../../runtime/subscription/line-buffer.ts';
 import type { Entry } from '../../runtime/dispatch/line-order.ts';
 import { type StoredText, storedText } from '../../runtime/dispatch/line-store.ts';
 

@@ -3,10 +3,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ipv4Text, ipv6Text } from '../../../runtime/datatypes/ip-text.ts';
 import { writeValue } from '../../../runtime/dispatch/json-value.ts';
-import { literal } from '../../../runtime/dispatch/prepared-text.ts';
+import { literal } from '../../../runtime/subscription/prepared-text.ts';
 import { written } from '../../support/lines.ts';
 
-const test = suite('dispatch/line-buffer');
+const test = suite('subscription/line-buffer');
 
 const anyNumber = fc.oneof(
   fc.double(),
