@@ -18,7 +18,7 @@ import { packingOf } from './unpack.ts';
 export interface CaptureOptions {
   /** Bytes of the tracker's slab behind the packets; default 32 MiB. */
   readonly slabBytes?: number;
-  /** Bytes read at a time, also the largest record that can be read; default 512 KiB, at least 1 KiB. */
+  /** Bytes of the window, the largest record that can be read; default 512 KiB, at least 1 KiB. */
   readonly windowBytes?: number;
   /** Where to read, instead of a window of its own over `path`. */
   readonly window?: ReadWindow;

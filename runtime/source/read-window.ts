@@ -9,8 +9,10 @@ import type { PacketMemory } from '../packet/layout.ts';
 import { startUnpacking } from './unpack.ts';
 import type { Packing } from './unpack-ring.ts';
 
-/** Bytes of the window unless told otherwise: reads of this size cost least, and the largest legal record fits. */
+/** Bytes of the window unless told otherwise: the largest legal record fits. */
 export const DEFAULT_WINDOW_BYTES = 512 * 1024;
+/** Most bytes read at a time: larger reads take more of the cache from the tables, smaller ones cost more calls. */
+const READ_BYTES = 256 * 1024;
 /** Bytes of the tracker's slab unless told otherwise. */
 export const DEFAULT_SLAB_BYTES = 32 * 1024 * 1024;
 /** Zero bytes behind the window: a header read at the end of the last packet stays in bounds. */
@@ -97,7 +99,7 @@ export function openWindow(path: string, space: CaptureMemory, start: number): R
         window.pos = start;
       }
       while (window.end - start < need) {
-        const got = read(window.end, start + windowBytes - window.end);
+        const got = read(window.end, Math.min(READ_BYTES, start + windowBytes - window.end));
         if (got === 0) return false;
         window.end += got;
       }
