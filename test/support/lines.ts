@@ -1,7 +1,8 @@
 /** Lines of text for what takes them as bytes. */
-import { LineBuffer } from '../../runtime/subscription/line-buffer.ts';
+
 import type { Entry } from '../../runtime/dispatch/line-order.ts';
 import { type StoredText, storedText } from '../../runtime/dispatch/line-store.ts';
+import { LineBuffer } from '../../runtime/subscription/line-buffer.ts';
 
 /** A text in a block of its own. */
 export function stored(text: string): StoredText {
