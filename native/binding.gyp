@@ -1,5 +1,5 @@
 # The addon `iris_native`: thread pinning everywhere, and DPDK where pkg-config finds libdpdk. Without libdpdk the same
-# target builds as a stub that says so, and never fails an install. The addon `iris_memory`: huge pages, for captures too.
+# target builds as a stub that says so, and never fails an install. The addon `iris_memory`: what large tables want, for captures too.
 {
   "variables": {
     "have_dpdk%": "<!(pkg-config --exists libdpdk 2>/dev/null && echo 1 || echo 0)",
@@ -15,7 +15,7 @@
   "targets": [
     {
       "target_name": "iris_memory",
-      "sources": ["src/huge_pages.cc"]
+      "sources": ["src/tables.cc"]
     },
     {
       "target_name": "iris_native",

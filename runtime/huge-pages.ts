@@ -3,13 +3,7 @@
  * for pages as often as for records. Needs the addon `iris_memory` and a system that gives huge pages to those who ask
  * (Linux: /sys/kernel/mm/transparent_hugepage/enabled, `madvise` or `always`); without, all works on small pages.
  */
-import { createRequire } from 'node:module';
-import { addonPath } from './addons.ts';
-
-interface MemoryAddon {
-  /** Puts bytes `from` to `to` - 1 on huge pages as they are first touched; false where the system has none. */
-  adviseHuge(buffer: ArrayBuffer, from: number, to: number): boolean;
-}
+import { memoryAddon } from './addons.ts';
 
 /** A table that needs no more than this has as few pages as matter, and a small capture should not clear a huge one. */
 const SMALL_BYTES = 2 * 1024 * 1024;
@@ -27,15 +21,4 @@ export function useHugePages(table: ArrayBuffer): boolean {
   if (table.byteLength <= 2 * SMALL_BYTES) return false;
   const end = Math.min(table.byteLength, SMALL_BYTES + HUGE_BYTES);
   return memoryAddon()?.adviseHuge(table, SMALL_BYTES, end) ?? false;
-}
-
-/** Undefined where it is not built, or not for this Node. */
-function memoryAddon(): MemoryAddon | undefined {
-  const path = addonPath('iris_memory');
-  if (path === undefined) return undefined;
-  try {
-    return createRequire(import.meta.url)(path);
-  } catch {
-    return undefined;
-  }
 }

@@ -11,8 +11,9 @@
  * Both directions of a connection have the same hash. A candidate is compared with the packet as it is and turned
  * round, each by OR of XORs, and which of the two is zero is the packet's direction: no ends are ever put in order.
  */
-import { column, pktColumns } from '../packet/columns.ts';
+import { pktColumns } from '../packet/columns.ts';
 import { Meta, type PacketMemory } from '../packet/layout.ts';
+import { prefetcher } from '../prefetch.ts';
 import { ConnMeta, recColumns } from './layout.ts';
 
 /** Bits of META that belong to a connection's identity: protocol and IP version. */
@@ -48,11 +49,11 @@ export interface ConnTable {
   end(): number;
   /**
    * Before the `find`s of rows[0..n-1] (at most {@link ROWS_MAX}): in a table larger than the cache it looks them up and
-   * reads what the tracker will read, so that the cache misses of a burst overlap.
+   * loads what the tracker will read, so that the cache misses of a burst overlap.
    */
   lookAhead(rows: Int32Array, n: number): void;
-  /** Reads what ending and removing record `c` will read, and returns it mixed. */
-  touchRecord(c: number): number;
+  /** The same before records end and are removed: those that `ending.records` says, at most {@link ROWS_MAX}. */
+  readonly ending: { readonly records: Int32Array; load(n: number): void };
 }
 
 /** What {@link createConnTable} needs of a core. */
@@ -81,12 +82,16 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   const numbers = 2 ** numberBits - 1;
   const tags = -(2 ** tagShift);
   /** Of the burst at hand: where each row's search starts, then its record. */
-  const slots = new Int32Array(ROWS_MAX);
+  const places = new Int32Array(ROWS_MAX);
   const aheadFrom = Math.floor(L2_BYTES / (stride * 4 + 12));
   const free = new Int32Array(maxConnections);
   const sink = new Int32Array(1);
-  // Plans keep what every packet needs in their first line: it is read ahead with the tracker's own.
-  const line2 = column(rec, stride > 16 ? 16 : 0, stride);
+  const ending = new Int32Array(ROWS_MAX);
+  const prefetchIndex = prefetcher(index, places);
+  // Plans keep what every packet needs in their first line: it is loaded with the tracker's own.
+  const lines = stride > 16 ? 2 : 1;
+  const prefetchRecords = prefetcher(rec, places, lines);
+  const prefetchEnding = prefetcher(rec, ending, lines);
   let freeTop = 0;
   let next = 1;
   let used = 0;
@@ -216,16 +221,13 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       for (let i = 0; i < n; i++) pktConn[rows[i]] = 0;
       return;
     }
+    for (let i = 0; i < n; i++) places[i] = pktHash[rows[i]] & mask;
+    prefetchIndex(n);
     let kept = 0;
-    for (let i = 0; i < n; i++) {
-      const slot = pktHash[rows[i]] & mask;
-      slots[i] = slot;
-      kept ^= index[slot];
-    }
     for (let i = 0; i < n; i++) {
       const p = rows[i];
       const hash = pktHash[p];
-      let slot = slots[i] - 1;
+      let slot = places[i] - 1;
       let entry: number;
       do {
         slot = (slot + 1) & mask;
@@ -234,18 +236,19 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
       const id = entry & numbers;
       const c = Math.imul(id, stride);
       pktConn[p] = c;
-      slots[i] = c;
+      places[i] = c;
       if ((pktMeta[p] & Meta.IPV6) !== 0) kept ^= addr6[id << 3];
     }
-    // Nothing else in these loops: the fewer instructions between two reads, the more reads are under way at a time.
-    for (let i = 0; i < n; i++) kept ^= recSrc[slots[i]];
-    for (let i = 0; i < n; i++) kept ^= line2[slots[i]];
+    prefetchRecords(n);
     // Stored, or the compiler would drop the reads.
     sink[0] = kept;
   }
 
-  function touchRecord(c: number): number {
-    return index[recHash[c] & mask] ^ line2[c];
+  /** Loads the records at the first `n` of `ending`, and their places in the index. */
+  function loadEnding(n: number): void {
+    prefetchEnding(n);
+    for (let i = 0; i < n; i++) places[i] = recHash[ending[i]] & mask;
+    prefetchIndex(n);
   }
 
   return {
@@ -256,6 +259,6 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     used: () => used,
     end: () => Math.imul(next, stride),
     lookAhead,
-    touchRecord,
+    ending: { records: ending, load: loadEnding },
   };
 }

@@ -2,7 +2,7 @@
  * The connection tracker of one core: packets in, connections opened, updated, ended; what the plan asks for done. Hot:
  * 20 ns a packet with the table in cache, 150-250 ns with a million live connections in random order.
  *
- * `process` is three passes over the burst: read the index slots of all packets, read their records, then track each in
+ * `process` is three passes over the burst: load the index slots of all packets, load their records, then track each in
  * order, so that the cache misses of a burst overlap. It is kept apart from `track`, which is compiled better that way.
  *
  * Times: a connection's deadline is its last packet plus its timeout, exactly. Whether the timer wheel notices first or
@@ -111,7 +111,7 @@ export function createConnTracker(
     resolution: config.timeout_resolution,
     horizon: longest,
     maxConnections: core.maxConnections,
-    ahead: table.touchRecord,
+    ahead: table.ending,
   });
   const times = Float64Array.of(Number.NEGATIVE_INFINITY, shortest);
   /** The latest number of `Clock.GROUP`. */

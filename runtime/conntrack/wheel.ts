@@ -29,8 +29,14 @@ export interface WheelOptions {
   /** Longest timeout in seconds: what lies further ahead is looked at early and put back. */
   readonly horizon: number;
   readonly maxConnections: number;
-  /** Reads what ending record `c` will read, and returns any of it: called for many records before the first ends. */
-  readonly ahead?: (c: number) => number;
+  /** Told of many records before the first of them ends. */
+  readonly ahead?: WheelAhead;
+}
+
+export interface WheelAhead {
+  readonly records: Int32Array;
+  /** Loads what ending the first `n` of `records` will read. */
+  load(n: number): void;
 }
 
 const enum Block {
@@ -83,7 +89,8 @@ export function createTimerWheel(
   /** Of each slot the first block, and the word behind its last entry; 0 when there is none. */
   const head = new Int32Array(slots);
   const tail = new Int32Array(slots);
-  const sink = new Int32Array(1);
+  /** Blocks whose records are loaded at a time. */
+  const blocksAhead = ahead === undefined ? 0 : Math.floor(ahead.records.length / Block.ENTRIES);
   const state = new Int32Array(State.WORDS);
   const most = Math.ceil((options.maxConnections * ROOM) / Block.ENTRIES);
   let blocks = new Int32Array((slots + most + 2) * Block.WORDS);
@@ -205,12 +212,20 @@ export function createTimerWheel(
     add(tick & mask, c);
   }
 
+  /** Loads the records of the blocks from `first` on, some at a time. How many blocks that are. */
+  function lookAhead(first: number): number {
+    if (ahead === undefined) return 1;
+    let n = 0;
+    let count = 0;
+    for (let block = first; block !== 0 && count < blocksAhead; block = blocks[block], count++) {
+      for (let i = 1; i <= Block.ENTRIES; i++) ahead.records[n++] = blocks[block + i];
+    }
+    ahead.load(n);
+    return count;
+  }
+
   /** Looks at the entries of one block, which is in no chain any more. */
   function fireBlock(block: number, slot: number): void {
-    let kept = 0;
-    for (let i = 1; i <= Block.ENTRIES; i++) kept ^= recTick[blocks[block + i]];
-    if (ahead !== undefined) for (let i = 1; i <= Block.ENTRIES; i++) kept ^= ahead(blocks[block + i]);
-    sink[0] = kept;
     for (let i = 1; i <= Block.ENTRIES; i++) {
       const c = blocks[block + i];
       if (c !== 0 && valid(c, slot)) {
@@ -239,6 +254,7 @@ export function createTimerWheel(
     },
     fire(most) {
       let left = most;
+      let loaded = 0;
       for (;;) {
         let block = state[State.FIRING];
         if (block === 0) {
@@ -249,6 +265,7 @@ export function createTimerWheel(
           state[State.NEXT] = (tick + 1) | 0;
           state[State.SLOT] = slot;
           block = head[slot];
+          loaded = 0;
           head[slot] = 0;
           tail[slot] = 0;
           if (state[State.SWEEP_SLOT] === slot) state[State.SWEPT] = 0;
@@ -256,6 +273,8 @@ export function createTimerWheel(
         while (block !== 0) {
           state[State.FIRING] = block;
           if (left <= 0) return true;
+          if (loaded === 0) loaded = lookAhead(block);
+          loaded--;
           state[State.FIRING] = blocks[block];
           fireBlock(block, state[State.SLOT]);
           block = state[State.FIRING];

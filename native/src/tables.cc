@@ -1,0 +1,106 @@
+// The addon `iris_memory`: what large tables in JavaScript's memory want of the system and of the processor, huge pages and
+// loads that overlap. Apart from `iris_native`, because captures want it too and need nothing of DPDK.
+#include "napi.h"
+
+#include <memory>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
+namespace iris {
+
+static constexpr uint32_t LINE_WORDS = 16;
+
+// adviseHuge(buffer, from, to): the bytes of an ArrayBuffer from `from` to `to` - 1 are put on huge pages as they are first
+// touched. False where the system has none.
+static napi_value adviseHuge(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  void* data = nullptr;
+  size_t length = 0;
+  double from = toDouble(env, args[1], -1);
+  double to = toDouble(env, args[2], -1);
+  if (napi_get_arraybuffer_info(env, args[0], &data, &length) != napi_ok) return fail(env, "not an ArrayBuffer");
+  if (!(from >= 0 && from <= to && to <= static_cast<double>(length))) return fail(env, "not within the buffer");
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  // Whole pages only: what shares a page with these bytes is none of ours.
+  uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  uintptr_t start = reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(from);
+  uintptr_t stop = reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(to);
+  start = (start + page - 1) & ~(page - 1);
+  stop &= ~(page - 1);
+  return boolean(env, start < stop && madvise(reinterpret_cast<void*>(start), stop - start, MADV_HUGEPAGE) == 0);
+#else
+  return boolean(env, false);
+#endif
+}
+
+// The lines of one array that another one says. References keep both where they are.
+struct Prefetcher {
+  const int32_t* words;
+  const uint32_t* places;
+  size_t most;
+  uint32_t lines;
+  napi_ref references[2];
+};
+
+// To the second-level cache: it has room for more misses than the first, where AMD drops what it has no room for.
+static void toL2(const int32_t* word) { __builtin_prefetch(word, 0, 1); }
+
+// prefetch(n): of the first n places.
+static napi_value prefetch(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument;
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, &data);
+  const Prefetcher& of = *static_cast<Prefetcher*>(data);
+  size_t n = toUint(env, argument);
+  if (n > of.most) n = of.most;
+  // A prefetch out of bounds reads nothing.
+  for (size_t i = 0; i < n; i++) {
+    for (uint32_t line = 0; line < of.lines; line++) toL2(of.words + of.places[i] + line * LINE_WORDS);
+  }
+  return nullptr;
+}
+
+// prefetcher(words, places, lines): a function that begins to load the lines of `words` (Int32Array) from the first n of
+// `places` (Int32Array) on, so many of each, into the cache, and waits for none of them.
+static napi_value prefetcher(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  void* data[2];
+  size_t length[2];
+  for (size_t i = 0; i < 2; i++) {
+    napi_typedarray_type type;
+    if (napi_get_typedarray_info(env, args[i], &type, &length[i], &data[i], nullptr, nullptr) != napi_ok ||
+        type != napi_int32_array) {
+      return fail(env, "not an Int32Array");
+    }
+  }
+  auto made = std::make_unique<Prefetcher>();
+  made->words = static_cast<const int32_t*>(data[0]);
+  made->places = static_cast<const uint32_t*>(data[1]);
+  made->most = length[1];
+  made->lines = toUint(env, args[2], 1);
+  for (size_t i = 0; i < 2; i++) napi_create_reference(env, args[i], 1, &made->references[i]);
+  napi_value function;
+  napi_create_function(env, "prefetch", NAPI_AUTO_LENGTH, prefetch, made.get(), &function);
+  napi_add_finalizer(
+      env, function, made.release(),
+      [](napi_env env, void* data, void*) {
+        std::unique_ptr<Prefetcher> made(static_cast<Prefetcher*>(data));
+        for (napi_ref reference : made->references) napi_delete_reference(env, reference);
+      },
+      nullptr, nullptr);
+  return function;
+}
+
+static napi_value init(napi_env env, napi_value exports) {
+  define(env, exports, "adviseHuge", adviseHuge);
+  define(env, exports, "prefetcher", prefetcher);
+  return exports;
+}
+
+}  // namespace iris
+
+NAPI_MODULE(NODE_GYP_MODULE_NAME, iris::init)
