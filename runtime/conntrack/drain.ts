@@ -17,7 +17,7 @@ export interface DrainParts {
   /** Ends record `c` by timeout, unless it is a tombstone. */
   finishInactive(c: number): void;
   /** Ends record `c` because the run ends. */
-  finishDrained(c: number): void;
+  finishDrained(order: Int32Array, from: number, to: number): void;
 }
 
 /** Connections that end in one piece. */
@@ -40,6 +40,7 @@ export function* drainInPieces(
   reach(now);
   while (fireTimers(PIECE)) yield;
   let live = 0;
+  const one = new Int32Array(1);
   for (let c = stride, ended = 0, looked = 0; c < table.end(); c += stride) {
     if (ended === PIECE || looked === MANY) {
       ended = 0;
@@ -53,7 +54,8 @@ export function* drainInPieces(
       ended++;
     } else if ((recMeta[c] & ConnMeta.ENDED) !== 0) {
     } else if (next === undefined) {
-      finishDrained(c);
+      one[0] = c;
+      finishDrained(one, 0, 1);
       ended++;
     } else {
       live++;
@@ -62,9 +64,9 @@ export function* drainInPieces(
   if (next !== undefined) {
     next();
     const order = yield* byLastPacket(record, stride, table.end(), live);
-    for (let i = 0; i < live; i++) {
-      if (i % PIECE === 0) yield;
-      finishDrained(order[i]);
+    for (let from = 0; from < live; from += PIECE) {
+      yield;
+      finishDrained(order, from, Math.min(live, from + PIECE));
     }
   }
   yield* table.clear();

@@ -177,11 +177,14 @@ export function createConnTracker(
     return group[0];
   }
 
-  /** Ends record `c` because the run ends. */
-  function finishDrained(c: number): void {
-    clock[Clock.GROUP] = nextGroup();
-    setClock(clock, recLast[c >> 1]);
-    finish(c, EndReason.DRAIN);
+  /** Ends records `order[from]` to `order[to - 1]` because the run ends. */
+  function finishDrained(order: Int32Array, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      const c = order[i];
+      clock[Clock.GROUP] = nextGroup();
+      setClock(clock, recLast[c >> 1]);
+      finish(c, EndReason.DRAIN);
+    }
   }
 
   /** Ends record `c` by timeout, or forgets its tombstone. */
