@@ -10,12 +10,12 @@ export function addonPath(name: 'iris_native' | 'iris_memory'): string | undefin
     .find((path) => existsSync(path));
 }
 
-/** The addon `iris_memory` (native/src/tables.cc). */
+/** The addon `iris_memory` (native/src/tables.cc); one that was built before may lack something. */
 interface MemoryAddon {
   /** Puts bytes `from` to `to` - 1 on huge pages as they are first touched; false where the system has none. */
-  adviseHuge(buffer: ArrayBuffer, from: number, to: number): boolean;
+  adviseHuge?(buffer: ArrayBuffer, from: number, to: number): boolean;
   /** A function that begins to load `lines` cache lines of `words` from each of the first n of `places` on. */
-  prefetcher(words: Int32Array, places: Int32Array, lines: number): (n: number) => void;
+  prefetcher?(words: Int32Array, places: Int32Array, lines: number): (n: number) => void;
 }
 
 /** Undefined where it is not built, or not for this Node. */

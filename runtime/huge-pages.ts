@@ -20,5 +20,5 @@ const HUGE_BYTES = 32 * 1024 * 1024;
 export function useHugePages(table: ArrayBuffer): boolean {
   if (table.byteLength <= 2 * SMALL_BYTES) return false;
   const end = Math.min(table.byteLength, SMALL_BYTES + HUGE_BYTES);
-  return memoryAddon()?.adviseHuge(table, SMALL_BYTES, end) ?? false;
+  return memoryAddon()?.adviseHuge?.(table, SMALL_BYTES, end) ?? false;
 }

@@ -12,7 +12,7 @@ const LINE_WORDS = 16;
 
 /** A function that loads `lines` cache lines of `words` from each of the first `places` on, which are within bounds. */
 export function prefetcher(words: Int32Array, places: Int32Array, lines = 1): Prefetch {
-  return memoryAddon()?.prefetcher(words, places, lines) ?? reader(words, places, lines);
+  return memoryAddon()?.prefetcher?.(words, places, lines) ?? reader(words, places, lines);
 }
 
 /** Of the lines, their first words. */

@@ -1,4 +1,7 @@
 /** How sessions print themselves: the fields of the catalog that have a value, by their names there. */
+import type { JsonWriter } from '../subscription/json-writers.ts';
+import type { LineBuffer } from '../subscription/line-buffer.ts';
+import { type Literal, literal } from '../subscription/prepared-text.ts';
 import { hexOf } from './bytes.ts';
 import type { FieldDef } from './field.ts';
 
@@ -35,4 +38,92 @@ export function sessionJson(session: object, fields: readonly FieldDef[]): Recor
     if (value !== undefined) record[field.name] = value;
   }
   return record;
+}
+
+const OPEN = literal('{');
+const CLOSE = literal('}');
+const OPEN_LIST = literal('[');
+const CLOSE_LIST = literal(']');
+const COMMA = literal(',');
+
+/** Writes a field's value, which is not undefined and no empty list. */
+type ValueWriter = (value: unknown, out: LineBuffer) => void;
+
+/** A field as it is written: its key, without a comma and with one, and its value. */
+interface WrittenField {
+  readonly property: string;
+  readonly first: Literal;
+  readonly next: Literal;
+  readonly write: ValueWriter;
+}
+
+/** Writes sessions with `fields` straight to lines: what JSON.stringify makes of their {@link sessionJson}. */
+export function sessionWriter(fields: readonly FieldDef[]): JsonWriter<object> {
+  const written: readonly WrittenField[] = fields.flatMap((field) => {
+    if (field.access.kind !== 'session') return [];
+    const key = `${JSON.stringify(field.name)}:`;
+    return {
+      property: field.access.property,
+      first: literal(key),
+      next: literal(`,${key}`),
+      write: valueWriter(field),
+    };
+  });
+  return (session, out) => {
+    const values = session as Readonly<Record<string, unknown>>;
+    let any = false;
+    out.literal(OPEN);
+    for (const { property, first, next, write } of written) {
+      const value = values[property];
+      if (value === undefined || isEmptyList(value)) continue;
+      out.literal(any ? next : first);
+      write(value, out);
+      any = true;
+    }
+    out.literal(CLOSE);
+  };
+}
+
+function isEmptyList(value: unknown): boolean {
+  return (value instanceof Uint16Array || Array.isArray(value)) && value.length === 0;
+}
+
+function valueWriter(field: FieldDef): ValueWriter {
+  const writeNumber = numberWriter(field);
+  return (value, out) => {
+    if (typeof value === 'string') out.string(value);
+    else if (typeof value === 'number') writeNumber(value, out);
+    else if (value instanceof Uint16Array) writeList(value, writeNumber, out);
+    else if (value instanceof Uint8Array) out.hex(value);
+    else if (Array.isArray(value)) writeList(value, writeElement, out);
+    else out.text(JSON.stringify(value));
+  };
+}
+
+/** Numbers as they are, or by name. */
+function numberWriter({ names }: FieldDef): (value: number, out: LineBuffer) => void {
+  if (names === undefined) return (value, out) => out.number(value);
+  const known = new Map<number, Literal>();
+  return (value, out) => {
+    let name = known.get(value);
+    if (name === undefined) {
+      name = literal(JSON.stringify(nameOf(names, value)));
+      known.set(value, name);
+    }
+    out.literal(name);
+  };
+}
+
+function writeList<T>(list: ArrayLike<T>, write: (element: T, out: LineBuffer) => void, out: LineBuffer): void {
+  out.literal(OPEN_LIST);
+  for (let i = 0; i < list.length; i++) {
+    if (i > 0) out.literal(COMMA);
+    write(list[i], out);
+  }
+  out.literal(CLOSE_LIST);
+}
+
+function writeElement(element: unknown, out: LineBuffer): void {
+  if (typeof element === 'string') out.string(element);
+  else out.text(JSON.stringify(element) ?? 'null');
 }

@@ -118,6 +118,17 @@ export class LineBuffer {
     this.at = from + length + 1;
   }
 
+  /** Bytes as two lower-case hex digits each, in quotes. */
+  hex(from: Uint8Array): void {
+    const { length } = from;
+    this.room(length * 2 + 4);
+    const { view } = this;
+    this.bytes[this.at++] = QUOTE;
+    for (let i = 0; i < length; i++) view.setInt16(this.at + i * 2, HEX_PAIRS[from[i]], true);
+    this.at += length * 2;
+    this.bytes[this.at++] = QUOTE;
+  }
+
   /** A number as JSON has it: null where it is not finite. */
   number(value: number): void {
     if (value >= 0 && value <= Number.MAX_SAFE_INTEGER && Math.floor(value) === value) this.whole(value);

@@ -6,7 +6,7 @@ import { memoryAddon } from '../../runtime/addons.ts';
 import { prefetcher } from '../../runtime/prefetch.ts';
 
 const test = suite('prefetch');
-const addon = memoryAddon();
+const make = memoryAddon()?.prefetcher;
 
 test('loads from anywhere in an array, and changes nothing', () => {
   const words = Int32Array.from({ length: 4096 }, (_, i) => i * 7);
@@ -19,8 +19,8 @@ test('loads from anywhere in an array, and changes nothing', () => {
   assert.equal(words, before);
 });
 
-(addon === undefined ? test.skip : test)('the addon reads nothing out of bounds', () => {
-  const prefetch = (addon as NonNullable<typeof addon>).prefetcher(
+(make === undefined ? test.skip : test)('the addon reads nothing out of bounds', () => {
+  const prefetch = (make as NonNullable<typeof make>)(
     new Int32Array(16),
     Int32Array.of(-1, 0x7fffffff, -0x80000000, 100),
     2,
@@ -30,17 +30,17 @@ test('loads from anywhere in an array, and changes nothing', () => {
   (prefetch as unknown as (n: unknown) => void)('many');
 });
 
-(addon === undefined ? test.skip : test)('the addon keeps the arrays that it was given', () => {
+(make === undefined ? test.skip : test)('the addon keeps the arrays that it was given', () => {
   const made = Array.from({ length: 200 }, () =>
-    (addon as NonNullable<typeof addon>).prefetcher(new Int32Array(100_000), Int32Array.of(0, 99_968), 2),
+    (make as NonNullable<typeof make>)(new Int32Array(100_000), Int32Array.of(0, 99_968), 2),
   );
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
   for (const prefetch of made) prefetch(2);
 });
 
-(addon === undefined ? test.skip : test)('the addon takes Int32Arrays only', () => {
-  const wrong = (addon as NonNullable<typeof addon>).prefetcher as unknown as (...args: unknown[]) => void;
+(make === undefined ? test.skip : test)('the addon takes Int32Arrays only', () => {
+  const wrong = make as NonNullable<typeof make> as unknown as (...args: unknown[]) => void;
   assert.throws(() => wrong(new Float64Array(4), Int32Array.of(0), 1), /Int32Array/);
   assert.throws(() => wrong(new Int32Array(4), undefined, 1), /Int32Array/);
 });

@@ -1,5 +1,8 @@
 /** Drives a SessionParser as the tracker does. */
+import * as assert from 'uvu/assert';
+import { writeValue } from '../../runtime/dispatch/json-value.ts';
 import { Parse, type Session, type SessionParser } from '../../runtime/protocols/contract.ts';
+import { written } from './lines.ts';
 
 /** One direction's bytes, or a hole in them. */
 export interface Flight {
@@ -45,7 +48,15 @@ export function sessionsOf(parser: SessionParser, flights: readonly Flight[], cu
   }
   parser.end();
   takeAll();
-  return sessions.map((session) => JSON.parse(JSON.stringify(session)));
+  return sessions.map((session) => JSON.parse(printed(session)));
+}
+
+/** A session as JSON, which must be the same straight to a line as through objects. */
+function printed(session: Session): string {
+  const text = written((out) => writeValue(out, session));
+  const expected = JSON.stringify(session);
+  if (text !== expected) assert.is(text, expected);
+  return text;
 }
 
 /** Where a preamble ends: flight, bytes of it left, and what the other side had sent behind its part. Empty if it does not. */

@@ -1,8 +1,9 @@
 /** The session of DNS: a question and what was answered. */
 import { datatype } from '../../subscription/decorators.ts';
+import { writtenBy } from '../../subscription/json-writers.ts';
 import { u16 } from '../bytes.ts';
 import { ProtocolNumber, type Session } from '../contract.ts';
-import { sessionJson } from '../session-json.ts';
+import { sessionJson, sessionWriter } from '../session-json.ts';
 import { DNS } from './fields.ts';
 import { Count, extendedRcode, HEADER, sectionText } from './message.ts';
 import { nameAt, skipName } from './name.ts';
@@ -60,3 +61,5 @@ export class DnsTransaction implements Session {
     return sessionJson(this, DNS.fields);
   }
 }
+
+writtenBy(DnsTransaction.prototype.toJSON, sessionWriter(DNS.fields));

@@ -1,7 +1,8 @@
 /** The session of Google QUIC: how a connection starts, and what the client's CHLO says. */
 import { datatype } from '../../subscription/decorators.ts';
+import { writtenBy } from '../../subscription/json-writers.ts';
 import { ProtocolNumber, type Session } from '../contract.ts';
-import { sessionJson } from '../session-json.ts';
+import { sessionJson, sessionWriter } from '../session-json.ts';
 import type { Chlo } from './chlo.ts';
 import { GQUIC } from './fields.ts';
 
@@ -29,3 +30,5 @@ export class GquicStream implements Session {
     return sessionJson(this, GQUIC.fields);
   }
 }
+
+writtenBy(GquicStream.prototype.toJSON, sessionWriter(GQUIC.fields));

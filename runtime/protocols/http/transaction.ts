@@ -1,8 +1,9 @@
 /** The session of HTTP: a request and the response to it. */
 import { datatype } from '../../subscription/decorators.ts';
+import { writtenBy } from '../../subscription/json-writers.ts';
 import { textOf } from '../bytes.ts';
 import { ProtocolNumber, type Session } from '../contract.ts';
-import { sessionJson } from '../session-json.ts';
+import { sessionJson, sessionWriter } from '../session-json.ts';
 import { HTTP } from './fields.ts';
 import { decimal, headerAt, startLineParts, statusOf } from './head.ts';
 
@@ -97,6 +98,8 @@ export class HttpTransaction implements Session {
     return sessionJson(this, HTTP.fields);
   }
 }
+
+writtenBy(HttpTransaction.prototype.toJSON, sessionWriter(HTTP.fields));
 
 function part(head: Uint8Array | undefined, which: 0 | 1 | 2): string | undefined {
   if (head === undefined) return undefined;

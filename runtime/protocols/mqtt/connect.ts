@@ -1,8 +1,9 @@
 /** The session of MQTT: a CONNECT packet and the answer to it. */
 import { datatype } from '../../subscription/decorators.ts';
+import { writtenBy } from '../../subscription/json-writers.ts';
 import { textOf, u16 } from '../bytes.ts';
 import { ProtocolNumber, type Session } from '../contract.ts';
-import { sessionJson } from '../session-json.ts';
+import { sessionJson, sessionWriter } from '../session-json.ts';
 import { MQTT } from './fields.ts';
 
 const enum Flag {
@@ -83,3 +84,5 @@ export class MqttConnect implements Session {
     return sessionJson(this, MQTT.fields);
   }
 }
+
+writtenBy(MqttConnect.prototype.toJSON, sessionWriter(MQTT.fields));

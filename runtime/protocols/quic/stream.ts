@@ -1,7 +1,8 @@
 /** The session of QUIC: how a connection starts, and the ClientHello in it. */
 import { datatype } from '../../subscription/decorators.ts';
+import { writtenBy } from '../../subscription/json-writers.ts';
 import { ProtocolNumber, type Session } from '../contract.ts';
-import { sessionJson } from '../session-json.ts';
+import { sessionJson, sessionWriter } from '../session-json.ts';
 import { TlsHandshake } from '../tls/handshake.ts';
 import { QUIC } from './fields.ts';
 import type { PacketType } from './packet.ts';
@@ -122,3 +123,5 @@ export class QuicStream implements Session {
     return sessionJson(this, QUIC.fields);
   }
 }
+
+writtenBy(QuicStream.prototype.toJSON, sessionWriter(QUIC.fields));

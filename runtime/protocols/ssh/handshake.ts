@@ -1,9 +1,10 @@
 /** The session of SSH: what both sides said of themselves before encryption. */
 import { createHash } from 'node:crypto';
 import { datatype } from '../../subscription/decorators.ts';
+import { writtenBy } from '../../subscription/json-writers.ts';
 import { textOf, u16 } from '../bytes.ts';
 import { ProtocolNumber, type Session } from '../contract.ts';
-import { sessionJson } from '../session-json.ts';
+import { sessionJson, sessionWriter } from '../session-json.ts';
 import { SSH } from './fields.ts';
 
 /** Name lists of a key exchange offer, in order (RFC 4253 section 7.1). */
@@ -169,3 +170,5 @@ export class SshHandshake implements Session {
     return sessionJson(this, SSH.fields);
   }
 }
+
+writtenBy(SshHandshake.prototype.toJSON, sessionWriter(SSH.fields));

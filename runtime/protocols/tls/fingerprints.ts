@@ -4,11 +4,39 @@
  * licence of their own and are not offered here.
  */
 import { createHash } from 'node:crypto';
+import { HEX } from '../bytes.ts';
 import { type ClientHello, Extension, isGrease, type ServerHello } from './hello.ts';
 
-/** Numbers in decimal, joined by dashes, without GREASE. */
+/** Digests that are remembered, of each kind. Clients are many, their kinds few. */
+const MOST_REMEMBERED = 4096;
+
+/** `compute`, done once for each text as long as there are not too many. */
+function remembered(compute: (text: string) => string): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    if (known.size === MOST_REMEMBERED) known.clear();
+    const result = compute(text);
+    known.set(text, result);
+    return result;
+  };
+}
+
+/** Numbers as `digits` has them, with `between` between them, without GREASE. */
+function joined(values: Uint16Array, digits: (value: number) => string, between: string): string {
+  let text = '';
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (isGrease(value)) continue;
+    text += text === '' ? digits(value) : between + digits(value);
+  }
+  return text;
+}
+
+/** In decimal, joined by dashes. */
 function dashed(values: Uint16Array): string {
-  return values.filter((value) => !isGrease(value)).join('-');
+  return joined(values, String, '-');
 }
 
 export function ja3Text(hello: ClientHello): string {
@@ -20,9 +48,7 @@ export function ja3sText(hello: ServerHello): string {
   return `${hello.version},${hello.cipher},${dashed(hello.extensions)}`;
 }
 
-export function md5(text: string): string {
-  return createHash('md5').update(text, 'latin1').digest('hex');
-}
+export const md5 = remembered((text) => createHash('md5').update(text, 'latin1').digest('hex'));
 
 const VERSION_DIGITS: Readonly<Record<number, string>> = {
   2: 's2',
@@ -37,16 +63,38 @@ const VERSION_DIGITS: Readonly<Record<number, string>> = {
 };
 
 function hex4(value: number): string {
-  return value.toString(16).padStart(4, '0');
+  return HEX[value >> 8] + HEX[value & 0xff];
 }
 
+/** How many there are without GREASE, in two digits. */
 function count(values: Uint16Array): string {
-  return String(Math.min(values.length, 99)).padStart(2, '0');
+  let n = 0;
+  for (let i = 0; i < values.length; i++) if (!isGrease(values[i])) n++;
+  return String(Math.min(n, 99)).padStart(2, '0');
 }
+
+const NONE_HASH = '000000000000';
 
 function hash12(text: string): string {
   return createHash('sha256').update(text, 'latin1').digest('hex').slice(0, 12);
 }
+
+/** In order of their numbers, which is that of their digits. */
+function inOrder(list: string): string {
+  return list.split(',').sort().join(',');
+}
+
+const cipherHash = remembered((ciphers) => (ciphers === '' ? NONE_HASH : hash12(inOrder(ciphers))));
+
+/** Of extensions in order, but for those that differ from name to name, and signature algorithms as they were sent. */
+const extensionHash = remembered((lists) => {
+  const [extensions, signatures] = lists.split('_');
+  const named = [hex4(Extension.SERVER_NAME), hex4(Extension.ALPN)];
+  const kept = extensions.split(',').filter((type) => type !== '' && !named.includes(type));
+  if (kept.length === 0) return NONE_HASH;
+  const sorted = kept.sort().join(',');
+  return hash12(signatures === '' ? sorted : `${sorted}_${signatures}`);
+});
 
 function isAlphanumeric(byte: number): boolean {
   return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
@@ -62,23 +110,22 @@ function alpnDigits(hello: ClientHello): string {
   return (first >> 4).toString(16) + (last & 15).toString(16);
 }
 
+/** The number of the newest version that the client offers. Those of DTLS count down. */
+function newestVersion(hello: ClientHello, transport: 't' | 'q' | 'd'): number {
+  let newest = -1;
+  for (const version of hello.versions) {
+    if (isGrease(version)) continue;
+    if (newest < 0 || (transport === 'd' ? version < newest : version > newest)) newest = version;
+  }
+  return newest < 0 ? hello.version : newest;
+}
+
 /** @param transport `t` over TCP, `q` over QUIC, `d` for DTLS */
 export function ja4(hello: ClientHello, transport: 't' | 'q' | 'd'): string {
-  const plain = (values: Uint16Array) => values.filter((value) => !isGrease(value));
-  const ciphers = plain(hello.ciphers);
-  const extensions = plain(hello.extensions);
-  const versions = plain(hello.versions);
-  // Numbers of DTLS count down.
-  const newest = transport === 'd' ? Math.min(...versions) : Math.max(...versions);
-  const version = VERSION_DIGITS[versions.length > 0 ? newest : hello.version] ?? '00';
+  const { ciphers, extensions } = hello;
+  const version = VERSION_DIGITS[newestVersion(hello, transport)] ?? '00';
   const named = hello.asksForName ? 'd' : 'i';
   const head = transport + version + named + count(ciphers) + count(extensions) + alpnDigits(hello);
-
-  const cipherHash = ciphers.length === 0 ? '000000000000' : hash12(Array.from(ciphers.sort(), hex4).join(','));
-
-  const sorted = extensions.filter((type) => type !== Extension.SERVER_NAME && type !== Extension.ALPN).sort();
-  const signatures = plain(hello.signatureAlgorithms);
-  let tail = Array.from(sorted, hex4).join(',');
-  if (signatures.length > 0) tail += `_${Array.from(signatures, hex4).join(',')}`;
-  return `${head}_${cipherHash}_${sorted.length === 0 ? '000000000000' : hash12(tail)}`;
+  const lists = `${joined(extensions, hex4, ',')}_${joined(hello.signatureAlgorithms, hex4, ',')}`;
+  return `${head}_${cipherHash(joined(ciphers, hex4, ','))}_${extensionHash(lists)}`;
 }

@@ -1,7 +1,8 @@
 /** The session of TLS: what client and server said of themselves before they went dark. */
 import { datatype } from '../../subscription/decorators.ts';
+import { writtenBy } from '../../subscription/json-writers.ts';
 import { ProtocolNumber, type Session } from '../contract.ts';
-import { sessionJson } from '../session-json.ts';
+import { sessionJson, sessionWriter } from '../session-json.ts';
 import { type CertificateNames, certificateNames, certificatesOf } from './certificates.ts';
 import { TLS_FIELDS } from './fields.ts';
 import { ja3sText, ja3Text, ja4, md5 } from './fingerprints.ts';
@@ -168,3 +169,5 @@ export class TlsHandshake implements Session {
     return sessionJson(this, TLS_FIELDS);
   }
 }
+
+writtenBy(TlsHandshake.prototype.toJSON, sessionWriter(TLS_FIELDS));
