@@ -36,13 +36,13 @@ static napi_value adviseHuge(napi_env env, napi_callback_info info) {
 #endif
 }
 
-// The lines of one array that another one says. References keep both where they are.
+// The lines of one array that another one says. The function made of it has both as properties, which keeps them alive for
+// as long as it can be called; references would last until the event loop gets to finalizers.
 struct Prefetcher {
   const int32_t* words;
   const uint32_t* places;
   size_t most;
   uint32_t lines;
-  napi_ref references[2];
 };
 
 // To the second-level cache: it has room for more misses than the first, where AMD drops what it has no room for.
@@ -82,16 +82,13 @@ static napi_value prefetcher(napi_env env, napi_callback_info info) {
   made->places = static_cast<const uint32_t*>(data[1]);
   made->most = length[1];
   made->lines = toUint(env, args[2], 1);
-  for (size_t i = 0; i < 2; i++) napi_create_reference(env, args[i], 1, &made->references[i]);
   napi_value function;
   napi_create_function(env, "prefetch", NAPI_AUTO_LENGTH, prefetch, made.get(), &function);
+  set(env, function, "words", args[0]);
+  set(env, function, "places", args[1]);
   napi_add_finalizer(
-      env, function, made.release(),
-      [](napi_env env, void* data, void*) {
-        std::unique_ptr<Prefetcher> made(static_cast<Prefetcher*>(data));
-        for (napi_ref reference : made->references) napi_delete_reference(env, reference);
-      },
-      nullptr, nullptr);
+      env, function, made.release(), [](napi_env, void* data, void*) { delete static_cast<Prefetcher*>(data); }, nullptr,
+      nullptr);
   return function;
 }
 

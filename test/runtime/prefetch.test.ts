@@ -6,6 +6,11 @@ import { memoryAddon } from '../../runtime/addons.ts';
 import { prefetcher } from '../../runtime/prefetch.ts';
 
 const test = suite('prefetch');
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 const make = memoryAddon()?.prefetcher;
 
 test('loads from anywhere in an array, and changes nothing', () => {
@@ -34,9 +39,16 @@ test('loads from anywhere in an array, and changes nothing', () => {
   const made = Array.from({ length: 200 }, () =>
     (make as NonNullable<typeof make>)(new Int32Array(100_000), Int32Array.of(0, 99_968), 2),
   );
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+  collectGarbage();
   for (const prefetch of made) prefetch(2);
+});
+
+test('arrays go with the function that was made of them, without a turn of the event loop', () => {
+  const bytes = () => process.memoryUsage().arrayBuffers;
+  const before = bytes();
+  for (let i = 0; i < 100; i++) prefetcher(new Int32Array(1_000_000), Int32Array.of(0))(1);
+  collectGarbage();
+  assert.ok(bytes() - before < 40e6, `${bytes() - before} bytes are kept`);
 });
 
 (make === undefined ? test.skip : test)('the addon takes Int32Arrays only', () => {

@@ -165,7 +165,7 @@ export function dnsTransactions(messages: readonly DnsMessage[]): DnsSummary[] {
       (query) =>
         query.id === message.id &&
         query.from !== message.from &&
-        (question === undefined || query.queries[0].name === question.name),
+        (question === undefined || query.queries[0]?.name === question.name),
     );
     tell(i < 0 ? undefined : waiting.splice(i, 1)[0], message);
   }
