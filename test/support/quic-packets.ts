@@ -25,6 +25,8 @@ export interface InitialParts {
   readonly number?: number;
   /** Identifier the keys are made of, if not `dcid`. */
   readonly keysOf?: Bytes;
+  /** The version whose keys it has, if not its own. */
+  readonly keyVersion?: number;
   /** Whose packet it is: the client's if not said. */
   readonly side?: 'client' | 'server';
   /** False: with the fixed bit cleared (RFC 9287). */
@@ -34,7 +36,7 @@ export interface InitialParts {
 /** An Initial packet with these frames, padded to `size` bytes. */
 export function initial(parts: InitialParts, frames: Uint8Array, size = 1200): Uint8Array {
   const { version = 1, dcid, scid = [], token = [], number = 0, keysOf = dcid, side = 'client', fixed = true } = parts;
-  const keys = initialKeys(version, Uint8Array.from(keysOf), side);
+  const keys = initialKeys(parts.keyVersion ?? version, Uint8Array.from(keysOf), side);
   const typeBits = version === 0x6b3343cf ? 1 : 0;
   const start = concat(
     longStart((fixed ? 0xc0 : 0x80) | (typeBits << 4) | 1, version, dcid, scid),

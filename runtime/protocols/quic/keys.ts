@@ -3,7 +3,7 @@
  * client chose, so anybody who sees it can open them.
  */
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
-import { isDraft, type LongHeader, Version } from './packet.ts';
+import { isDraft, isReserved, type LongHeader, Version } from './packet.ts';
 
 const SALT_V1 = Buffer.from('38762cf7f55934b34d179ae6a4c80cadccbb7f0a', 'hex');
 const SALT_V2 = Buffer.from('0dede3def700a6db819381be6e269dcbf9bd2ed9', 'hex');
@@ -23,6 +23,9 @@ const SALTS: ReadonlyMap<number, Buffer> = new Map([
   [Version.MVFST_EXPERIMENT, SALT_DRAFT_23],
 ]);
 
+/** A draft with the last salt before version 1's. */
+const LAST_SALTED_DRAFT = 29;
+
 /** Bytes of the authentication tag at the end of a packet, and of the sample that protects its header. */
 const TAG = 16;
 const SAMPLE = 16;
@@ -33,6 +36,11 @@ function saltOf(version: number): Buffer {
   if (!isDraft(version) || version > Version.DRAFT + 32) return SALT_V1;
   if (version > Version.DRAFT + 28) return SALT_DRAFT_29;
   return version > Version.DRAFT + 22 ? SALT_DRAFT_23 : SALT_DRAFT_22;
+}
+
+/** Whose keys packets of `version` may have. Those of a reserved one have the keys of the version that the client knows best. */
+export function keyVersions(version: number): readonly number[] {
+  return isReserved(version) ? [Version.V1, Version.DRAFT + LAST_SALTED_DRAFT] : [version];
 }
 
 /** HKDF-Expand-Label with an empty context and at most one block of output (RFC 8446 section 7.1). */

@@ -60,8 +60,8 @@ export function isKnownVersion(version: number): boolean {
   return RELATIVES.has(version) || isDraft(version);
 }
 
-/** A version that only exists to make servers negotiate (RFC 9000 section 15). */
-function isReserved(version: number): boolean {
+/** A version that only exists to make servers negotiate (RFC 9000 section 15). Clients fill in what they would send else. */
+export function isReserved(version: number): boolean {
   return (version & 0x0f0f0f0f) === 0x0a0a0a0a;
 }
 
@@ -121,10 +121,19 @@ export function longHeader(bytes: Uint8Array, start: number, end: number): LongH
   const scid = bytes.subarray(scidAt, rest);
   const type = typeOf((bytes[start] >> 4) & 3, version);
   const whole = { version, type, dcid, scid, length: 0, numberAt: end, end };
-  if (!isKnownVersion(version)) return whole;
-  if (dcid.length > ID_MAX || scid.length > ID_MAX) return undefined;
-  if (type === PacketType.RETRY) return whole;
-  const varints = new Varints(bytes, rest, end);
+  if (isKnownVersion(version)) return type === PacketType.RETRY && fits(whole) ? whole : sized(whole, bytes, rest);
+  return isReserved(version) ? (sized(whole, bytes, rest) ?? whole) : whole;
+}
+
+function fits({ dcid, scid }: LongHeader): boolean {
+  return dcid.length <= ID_MAX && scid.length <= ID_MAX;
+}
+
+/** With what comes behind the identifiers at `at`: how long the packet is. */
+function sized(header: LongHeader, bytes: Uint8Array, at: number): LongHeader | undefined {
+  const { type, end } = header;
+  if (!fits(header)) return undefined;
+  const varints = new Varints(bytes, at, end);
   if (type === PacketType.INITIAL) {
     const token = varints.next();
     if (token < 0 || token > end - varints.at) return undefined;
@@ -133,7 +142,7 @@ export function longHeader(bytes: Uint8Array, start: number, end: number): LongH
   const length = varints.next();
   const numberAt = varints.at;
   if (length < 0 || length > end - numberAt) return undefined;
-  return { version, type, dcid, scid, length, numberAt, end: numberAt + length };
+  return { ...header, length, numberAt, end: numberAt + length };
 }
 
 /**

@@ -10,8 +10,8 @@ import { readChlo } from '../gquic/chlo.ts';
 import { isClientHello, isRetry, isServerHello } from '../tls/hello.ts';
 import { Message } from '../tls/records.ts';
 import { CryptoStream } from './crypto-stream.ts';
-import { type InitialKeys, initialKeys, openInitial } from './keys.ts';
-import { isKnownVersion, type LongHeader, longHeader, PacketType, probeQuic } from './packet.ts';
+import { type InitialKeys, initialKeys, keyVersions, openInitial } from './keys.ts';
+import { isKnownVersion, isReserved, type LongHeader, longHeader, PacketType, probeQuic } from './packet.ts';
 import { type FirstPacket, QuicStream } from './stream.ts';
 
 /** Most Initial packets that are tried of one side; a ClientHello needs two or three. */
@@ -88,7 +88,7 @@ class QuicParser implements SessionParser {
       this.first = { version, dcid, scid, packetType: type, payloadBytesCount: length };
       this.clientIsOrig = fromOrig;
     }
-    if (!isKnownVersion(header.version)) return;
+    if (!isKnownVersion(header.version) && !isReserved(header.version)) return;
     // It is sent by one who has read the other's hello: that of a server may have been overtaken by it, so it is no end.
     if (header.type === PacketType.HANDSHAKE && fromOrig === this.clientIsOrig) this.finish();
     else if (header.type === PacketType.INITIAL) {
@@ -99,20 +99,25 @@ class QuicParser implements SessionParser {
 
   private onInitial(bytes: Uint8Array, start: number, header: LongHeader): void {
     let frames = this.keys && openInitial(this.keys, bytes, start, header);
-    if (frames === undefined) {
-      // The first, or the first after a Retry or version negotiation: its own identifier makes the keys.
-      const keys = initialKeys(header.version, header.dcid, 'client');
+    // The first, or the first after a Retry or version negotiation: its own identifier makes the keys.
+    for (const version of frames === undefined ? keyVersions(header.version) : []) {
+      const keys = initialKeys(version, header.dcid, 'client');
       frames = openInitial(keys, bytes, start, header);
       if (frames !== undefined) {
-        if (this.keys !== undefined) this.crypto.reset();
-        this.keys = keys;
-        this.keyId = keep(header.dcid, 0, header.dcid.length);
-        this.serverKeys = undefined;
-        this.serverCrypto.reset();
+        this.beginWith(keys, header.dcid);
+        break;
       }
     }
     if (frames !== undefined) this.crypto.frames(frames);
     if (++this.initials === INITIALS_MAX) this.finish();
+  }
+
+  private beginWith(keys: InitialKeys, dcid: Uint8Array): void {
+    if (this.keys !== undefined) this.crypto.reset();
+    this.keys = keys;
+    this.keyId = keep(dcid, 0, dcid.length);
+    this.serverKeys = undefined;
+    this.serverCrypto.reset();
   }
 
   private onServerInitial(bytes: Uint8Array, start: number, header: LongHeader): void {

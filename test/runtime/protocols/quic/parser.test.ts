@@ -132,6 +132,24 @@ test('after version negotiation', () => {
   assert.is(told.version, '0x1a2a3a4a');
 });
 
+for (const keyVersion of [1, 0xff00001d]) {
+  test(`a version that makes the server negotiate, with the keys of ${keyVersion.toString(16)}`, () => {
+    const [all] = frames();
+    const reserved = quic.initial({ dcid, scid, version: 0x0a1a2a3a, keyVersion }, all);
+    const [told] = parsed(orig(reserved));
+    assert.is(told.sni, 'quic.example');
+    assert.is(told.version, '0xa1a2a3a');
+    assert.is(told.payload_bytes_count, 1334);
+    const [again] = parsed(
+      orig(reserved),
+      resp(quic.negotiation(scid, dcid, 1)),
+      orig(quic.initial({ dcid: serverId, scid }, all)),
+    );
+    assert.is(again.sni, 'quic.example');
+    assert.is(again.version, '0xa1a2a3a');
+  });
+}
+
 test('delivered without a ClientHello when that cannot come any more', () => {
   const [a] = frames(500);
   const first = orig(quic.initial({ dcid, scid }, a));
