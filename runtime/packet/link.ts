@@ -179,8 +179,6 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, reader: 
       case LinkType.NULL:
       case LinkType.LOOP:
         return family(p, at, end);
-      case LinkType.PPP:
-        return ppp(p, at, end);
       case LinkType.LINUX_SLL:
         if (at + 16 > end) return fail(Counter.TRUNCATED_LINK);
         return ether(p, sllType(view.getUint16(at + 14)), at + 16, end);
@@ -199,6 +197,7 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, reader: 
         if (at + 8 > end) return fail(Counter.TRUNCATED_LINK);
         return wrapped(p, view.getUint32(at + 4, true), at, view.getUint16(at + 2, true), 8, end);
       }
+      case LinkType.PPP:
       case LinkType.PPP_HDLC:
         // Cisco's framing is told from RFC 1662's by its address.
         return at < end && (view.getUint8(at) & 0x7f) === 0x0f ? ciscoHdlc(p, at, end) : ppp(p, at, end);

@@ -111,6 +111,7 @@ export const LINKS: readonly [name: string, link: number, frame: Uint8Array][] =
   ['PPP, compressed', 9, concat(Uint8Array.of(0x21), packet)],
   ['PPP, bridged', 9, concat(u16(0xff03, 0x0031), u16(0x0001), make.ethernet(0x0800, packet))],
   ['PPP, multilink', 9, concat(u16(0xff03, 0x003d), u32(0xc0000001), Uint8Array.of(0x21), packet)],
+  ['Cisco HDLC as plain PPP', 9, concat(u16(0x0f00, 0x0800), packet)],
   ['PPP in HDLC', 50, concat(u16(0xff03, 0x0057), packet6)],
   ['Cisco HDLC as PPP', 50, concat(u16(0x0f00, 0x0800), packet)],
   ['Cisco HDLC', 104, concat(u16(0x8f00, 0x86dd), packet6)],

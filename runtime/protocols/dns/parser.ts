@@ -93,6 +93,7 @@ function lower(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }
 
+const INVERSE = 1;
 /** The bit of the flags that is always zero, what is left of Z (RFC 1035 section 4.1.1, RFC 4035). */
 const RESERVED = 0x40;
 
@@ -106,7 +107,9 @@ function isHeader(bytes: Uint8Array, start: number): boolean {
   const questions = u16(bytes, start + Count.QUESTIONS);
   const records = u16(bytes, start + Count.ANSWERS);
   if (isResponse(bytes, start)) return questions <= 1 && questions + records > 0;
-  return questions > 0 && questions <= 64 && (bytes[start + 3] & 15) === 0;
+  // An inverse query asks with an answer (RFC 1035 section 6.4).
+  const asked = operation === INVERSE ? questions + records : questions;
+  return asked > 0 && asked <= 64 && (bytes[start + 3] & 15) === 0;
 }
 
 /** NetBIOS names are one label of 32 letters from A to P (RFC 1001 section 14.1). */

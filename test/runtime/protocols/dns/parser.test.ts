@@ -261,4 +261,15 @@ test('probing streams', () => {
   assert.is(parser.probe(true, plain, 0, plain.length), Probe.NO);
 });
 
+test('an inverse query has an answer and no question', () => {
+  const asked = message({ flags: 0x0900, questions: [], sections: [[record(1, [192, 0, 2, 7], '')]] });
+  assert.is(DNS_UDP_PARSER.create().probe(true, asked, 0, asked.length), Probe.YES);
+  const [told] = udp(orig(asked), resp(message({ flags: 0x8984, questions: [] })));
+  assert.is(told.id, 7);
+  assert.is(told.rcode, 'NOTIMP');
+  // A common query without a question is none.
+  const empty = message({ questions: [], sections: [[record(1, [192, 0, 2, 7], '')]] });
+  assert.is(DNS_UDP_PARSER.create().probe(true, empty, 0, empty.length), Probe.NO);
+});
+
 test.run();
