@@ -16,7 +16,8 @@ for (const target of targets) {
   const until = cpuMs() + (Number(seconds) * 1000) / targets.length;
   const enough = (n: number) => n % 256 === 0 && cpuMs() >= until;
   const lower = PACKET_TARGETS.find((each) => each === target);
-  const result = lower === undefined ? fuzz(target, Number(seed), enough) : fuzzPackets(lower, Number(seed), enough);
+  const result =
+    lower === undefined ? fuzz(target, Number(seed), enough) : await fuzzPackets(lower, Number(seed), enough);
   const { runs, sessions, slowest, fault } = result;
   const memory = `at most ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB resident`;
   console.log(

@@ -8,8 +8,8 @@ const RUNS = 500;
 const seed = Number(process.env.IRIS_FUZZ_SEED ?? 20260101);
 
 for (const target of PACKET_TARGETS) {
-  test(`${target}, seed ${seed}`, () => {
-    const { fault, sessions } = fuzzPackets(target, seed, (runs) => runs >= RUNS);
+  test(`${target}, seed ${seed}`, async () => {
+    const { fault, sessions } = await fuzzPackets(target, seed, (runs) => runs >= RUNS);
     assert.is(fault, undefined);
     assert.ok(sessions >= RUNS, `${sessions} connections`);
   });
