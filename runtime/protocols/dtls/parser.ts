@@ -19,8 +19,13 @@ const MESSAGES_MAX = 8;
 /** Longest message that is put together. */
 const MESSAGE_MAX = 32768;
 const DTLS_1_3 = 0xfefc;
-/** First byte of the versions of DTLS. */
+/** First byte of the versions of DTLS; and that of the one which OpenSSL sent before there was a standard. */
 const MAJOR = 0xfe;
+const MAJOR_BEFORE = 0x01;
+
+function majorOf(hello: Uint8Array): number {
+  return hello[0] === MAJOR_BEFORE ? MAJOR_BEFORE : MAJOR;
+}
 
 interface Gathering {
   readonly type: number;
@@ -144,13 +149,13 @@ class DtlsParser implements SessionParser {
     switch (type) {
       case Message.CLIENT_HELLO: {
         const plain = body && withoutCookie(body);
-        if (plain === undefined || !isClientHello(plain, 0, plain.length, MAJOR)) return;
+        if (plain === undefined || !isClientHello(plain, 0, plain.length, majorOf(plain))) return;
         this.client = side;
         this.clientHello = plain;
         return;
       }
       case Message.SERVER_HELLO:
-        if (body === undefined || side === this.client || !isServerHello(body, 0, body.length, MAJOR)) return;
+        if (body === undefined || side === this.client || !isServerHello(body, 0, body.length, majorOf(body))) return;
         this.client = 1 - side;
         this.serverHello = body;
         if (!isRetry(body, 0) && new ServerHello(body).chosenVersion === DTLS_1_3) this.serverDone = true;

@@ -18,6 +18,7 @@ export const VERSIONS = table(`
 0302 TLSv1.1
 0303 TLSv1.2
 0304 TLSv1.3
+0100 DTLSv1.0-openssl
 feff DTLSv1.0
 fefd DTLSv1.2
 fefc DTLSv1.3

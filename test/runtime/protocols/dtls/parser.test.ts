@@ -42,6 +42,17 @@ const usual: Flight[] = [
   orig(tls.concat(fragment(16, 2, new Uint8Array(66)), ccs)),
 ];
 
+/** The same in the version that OpenSSL sent before there was a standard. */
+const early = usual.map(({ fromOrig, bytes = new Uint8Array() }): Flight => {
+  const changed = bytes.slice();
+  for (let i = 0; i + 1 < changed.length; i++) {
+    if (changed[i] !== 0xfe || (changed[i + 1] ?? 0) < 0xfd) continue;
+    changed[i] = 1;
+    changed[i + 1] = 0;
+  }
+  return { fromOrig, bytes: changed };
+});
+
 interface Printed {
   readonly sni?: string;
   readonly version?: string;
@@ -126,6 +137,12 @@ test('many messages and datagrams are bounded', () => {
     said = parser.parse(true, part, 0, part.length);
   }
   assert.is(datagrams, 256);
+});
+
+test('the version before the standard', () => {
+  const [session] = parsed(early);
+  assert.is(session.sni, 'd.example');
+  assert.is(session.version, 'DTLSv1.0-openssl');
 });
 
 test.run();
