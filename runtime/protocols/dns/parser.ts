@@ -112,6 +112,17 @@ function isHeader(bytes: Uint8Array, start: number): boolean {
   return asked > 0 && asked <= 64 && (bytes[start + 3] & 15) === 0;
 }
 
+/** Least bytes of a question (name, type, class) and of a record (a time to live and a length as well). */
+const QUESTION_MIN = 5;
+const RECORD_MIN = 11;
+
+/** Whether a message of `size` bytes can hold all that its counts promise. */
+function hasRoom(bytes: Uint8Array, start: number, size: number): boolean {
+  const records =
+    u16(bytes, start + Count.ANSWERS) + u16(bytes, start + Count.NAMESERVERS) + u16(bytes, start + Count.ADDITIONALS);
+  return HEADER + u16(bytes, start + Count.QUESTIONS) * QUESTION_MIN + records * RECORD_MIN <= size;
+}
+
 /** NetBIOS names are one label of 32 letters from A to P (RFC 1001 section 14.1). */
 function isNetbios(bytes: Uint8Array, start: number, end: number): boolean {
   const at = start + HEADER;
@@ -187,7 +198,7 @@ class DnsTcpParser implements SessionParser {
     const start = offset + 2;
     if (length - 2 < HEADER) return Probe.MAYBE;
     if (length - 2 >= size) return isMessage(bytes, start, start + size) ? Probe.YES : Probe.NO;
-    if (!isHeader(bytes, start)) return Probe.NO;
+    if (!isHeader(bytes, start) || !hasRoom(bytes, start, size)) return Probe.NO;
     return skipQuestions(bytes, start, offset + length) < 0 ? Probe.MAYBE : Probe.YES;
   }
 

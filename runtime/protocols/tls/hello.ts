@@ -16,6 +16,9 @@ export const enum Extension {
   KEY_SHARE = 51,
 }
 
+/** Versions of the drafts of TLS 1.3 are 0x7f00 and their number. Before this one a ServerHello had neither session nor compression. */
+const DRAFT = 0x7f;
+const FIRST_LIKE_1_2 = 22;
 const RANDOM = 2;
 const SESSION_ID = 34;
 const NONE = new Uint16Array(0);
@@ -38,9 +41,15 @@ export function isClientHello(bytes: Uint8Array, offset: number, length: number,
 /** Whether the fixed part of a ServerHello is whole. `major`: the first byte of its version, 3 for TLS. */
 export function isServerHello(bytes: Uint8Array, offset: number, length: number, major = 3): boolean {
   const sent = bytes[offset];
-  // 0x7f: the drafts of TLS 1.3.
-  if (length < 38 || (sent !== major && sent !== 0x7f) || bytes[offset + SESSION_ID] > 32) return false;
+  if (length < 38 || (sent !== major && sent !== DRAFT)) return false;
+  if (isShortHello(bytes, offset)) return true;
+  if (bytes[offset + SESSION_ID] > 32) return false;
   return SESSION_ID + 1 + bytes[offset + SESSION_ID] + 3 <= length;
+}
+
+/** Whether a ServerHello has no session identifier and no compression method. */
+function isShortHello(bytes: Uint8Array, offset: number): boolean {
+  return bytes[offset] === DRAFT && bytes[offset + 1] < FIRST_LIKE_1_2;
 }
 
 /** SHA-256 of "HelloRetryRequest": the random that makes a ServerHello one (RFC 8446 section 4.1.3). */
@@ -239,19 +248,22 @@ export class ClientHello extends Hello {
 
 export class ServerHello extends Hello {
   private readonly cipherAt: number;
+  private readonly short: boolean;
 
   /** @param body one that `isServerHello` accepted; kept. */
   constructor(body: Uint8Array) {
-    const cipher = SESSION_ID + 1 + body[SESSION_ID];
-    super(body, cipher + 3);
+    const short = isShortHello(body, 0);
+    const cipher = short ? SESSION_ID : SESSION_ID + 1 + body[SESSION_ID];
+    super(body, cipher + (short ? 2 : 3));
     this.cipherAt = cipher;
+    this.short = short;
   }
 
   get cipher(): number {
     return u16(this.body, this.cipherAt);
   }
-  get compression(): number {
-    return this.body[this.cipherAt + 2];
+  get compression(): number | undefined {
+    return this.short ? undefined : this.body[this.cipherAt + 2];
   }
   /** The version of the supported_versions extension, else the legacy one. */
   get chosenVersion(): number {

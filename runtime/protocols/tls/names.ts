@@ -10,7 +10,7 @@ export function table(lines: string): Readonly<Record<string, number>> {
   return names;
 }
 
-/** Protocol versions; those of DTLS count down. */
+/** Protocol versions; those of DTLS count down. Drafts of TLS 1.3 are told by their servers until they had to look like TLS 1.2. */
 export const VERSIONS = table(`
 0002 SSLv2
 0300 SSLv3
@@ -18,6 +18,21 @@ export const VERSIONS = table(`
 0302 TLSv1.1
 0303 TLSv1.2
 0304 TLSv1.3
+7f0e TLSv1.3-draft14
+7f0f TLSv1.3-draft15
+7f10 TLSv1.3-draft16
+7f11 TLSv1.3-draft17
+7f12 TLSv1.3-draft18
+7f13 TLSv1.3-draft19
+7f14 TLSv1.3-draft20
+7f15 TLSv1.3-draft21
+7f16 TLSv1.3-draft22
+7f17 TLSv1.3-draft23
+7f18 TLSv1.3-draft24
+7f19 TLSv1.3-draft25
+7f1a TLSv1.3-draft26
+7f1b TLSv1.3-draft27
+7f1c TLSv1.3-draft28
 0100 DTLSv1.0-openssl
 feff DTLSv1.0
 fefd DTLSv1.2

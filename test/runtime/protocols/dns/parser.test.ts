@@ -272,4 +272,13 @@ test('an inverse query has an answer and no question', () => {
   assert.is(DNS_UDP_PARSER.create().probe(true, empty, 0, empty.length), Probe.NO);
 });
 
+test('counts that a message over TCP has no room for', () => {
+  const begins = (records: number) => {
+    const start = concat(u16be(1283, 512, 0, 1, records, 0, 0), nameBytes('example.org'), u16be(1, 1));
+    return DNS_TCP_PARSER.create().probe(true, start, 0, start.length);
+  };
+  assert.is(begins(0x1212), Probe.NO);
+  assert.is(begins(100), Probe.YES);
+});
+
 test.run();

@@ -184,4 +184,18 @@ test('a length field alone reserves no memory', () => {
   assert.ok(gathered.every((buffer) => buffer.length <= 1024));
 });
 
+test('a draft of TLS 1.3 whose ServerHello has neither session nor compression', () => {
+  const keyShare = tls.concat([0, 51, 0, 4, 0, 29, 0, 0]);
+  const body = tls.concat([0x7f, 20], new Uint8Array(32).fill(9), [0x13, 3], tls.vector(2, keyShare));
+  const [told] = parsed([
+    orig(together(tls.clientHello())),
+    resp(tls.concat(together(tls.message(2, body)), tls.record(tls.RecordType.APPLICATION_DATA, new Uint8Array(40)))),
+  ]) as Record<string, unknown>[];
+  assert.is(told.version, 'TLSv1.3-draft20');
+  assert.is(told.cipher, 'TLS_CHACHA20_POLY1305_SHA256');
+  assert.is(told.ja3s_str, '32532,4867,51');
+  assert.is(told.server_key_share, 'x25519');
+  assert.is(told.compression_alg, undefined);
+});
+
 test.run();
