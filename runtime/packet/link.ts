@@ -237,6 +237,10 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, reader: 
         return linked(p, LinkType.ETHERNET, at + 4, end);
       case LinkType.NETANALYZER_TRANSPARENT:
         return linked(p, LinkType.ETHERNET, at + 12, end);
+      case LinkType.IPOIB:
+        // InfiniBand's global header, then that of RFC 4391 section 6: EtherType and two bytes of nothing.
+        if (at + 44 > end) return fail(Counter.TRUNCATED_LINK);
+        return ether(p, view.getUint16(at + 40), at + 44, end);
       case LinkType.ETHERNET_MPACKET:
         // The preamble, too.
         return linked(p, LinkType.ETHERNET, at + 8, end);

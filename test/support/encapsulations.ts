@@ -81,6 +81,8 @@ export const LINKS: readonly [name: string, link: number, frame: Uint8Array][] =
     178,
     concat(Uint8Array.of(0x4d, 0x47, 0x43, 0x80, 0, 4, 1, 1, 4, 0), make.ethernet(0x0800, packet)),
   ],
+  ['IP over InfiniBand', 242, concat(EMPTY(40), u16(0x0800, 0), packet)],
+  ['IPv6 over InfiniBand', 242, concat(EMPTY(40), u16(0x86dd, 0), packet6)],
   ['Ethernet with preamble', 274, concat(EMPTY(7).fill(0x55), Uint8Array.of(0xd5), make.ethernet(0x0800, packet))],
   ['LLC/SNAP', 1, make.ethernet(snap.length, snap)],
   ['LLC of IP itself', 1, make.ethernet(packet.length + 3, concat(Uint8Array.of(6, 6, 3), packet))],
