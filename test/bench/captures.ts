@@ -32,7 +32,8 @@ export function benchCapture(shape: Shape, scale: number, seed: number, limit?: 
   }
   const path = join(FOLDER, `${shape}-${hash.digest('hex').slice(0, 12)}.pcap`);
   const notes = `${path}.json`;
-  if (existsSync(notes) && existsSync(path)) return { ...(JSON.parse(readFileSync(notes, 'utf8')) as BenchCapture), path };
+  if (existsSync(notes) && existsSync(path))
+    return { ...(JSON.parse(readFileSync(notes, 'utf8')) as BenchCapture), path };
   mkdirSync(FOLDER, { recursive: true });
   // Written under another name, so that an interrupted run leaves nothing that looks whole.
   const { packets, bytes } = writeCapture(`${path}.part`, options);
