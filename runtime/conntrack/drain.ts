@@ -40,27 +40,32 @@ export function* drainInPieces(
   reach(now);
   while (fireTimers(PIECE)) yield;
   let live = 0;
-  const one = new Int32Array(1);
-  for (let c = stride, ended = 0, looked = 0; c < table.end(); c += stride) {
-    if (ended === PIECE || looked === MANY) {
-      ended = 0;
+  const ending = new Int32Array(PIECE);
+  let n = 0;
+  for (let c = stride, due = 0, looked = 0; c < table.end(); c += stride) {
+    if (n + due === PIECE || looked === MANY) {
+      finishDrained(ending, 0, n);
+      n = 0;
+      due = 0;
       looked = 0;
       yield;
     }
     looked++;
     if ((recMeta[c] & ConnMeta.USED) === 0) continue;
     if (isDue(c)) {
+      // All in the order of the records.
+      finishDrained(ending, 0, n);
+      n = 0;
       finishInactive(c);
-      ended++;
+      due++;
     } else if ((recMeta[c] & ConnMeta.ENDED) !== 0) {
     } else if (next === undefined) {
-      one[0] = c;
-      finishDrained(one, 0, 1);
-      ended++;
+      ending[n++] = c;
     } else {
       live++;
     }
   }
+  finishDrained(ending, 0, n);
   if (next !== undefined) {
     next();
     const order = yield* byLastPacket(record, stride, table.end(), live);
