@@ -100,17 +100,14 @@ function valueWriter(field: FieldDef): ValueWriter {
   };
 }
 
-/** Numbers as they are, or by name. */
+/** Numbers as they are, or by name. Only the names of the table are kept ready: of other numbers there may be very many. */
 function numberWriter({ names }: FieldDef): (value: number, out: LineBuffer) => void {
   if (names === undefined) return (value, out) => out.number(value);
-  const known = new Map<number, Literal>();
+  const ready = new Map(Object.entries(names).map(([name, value]) => [value, literal(JSON.stringify(name))]));
   return (value, out) => {
-    let name = known.get(value);
-    if (name === undefined) {
-      name = literal(JSON.stringify(nameOf(names, value)));
-      known.set(value, name);
-    }
-    out.literal(name);
+    const name = ready.get(value);
+    if (name === undefined) out.string(nameOf(names, value));
+    else out.literal(name);
   };
 }
 
