@@ -1,10 +1,10 @@
 /**
- * Prefetching: what will be read in random order is asked for before, all at a time, so that the cache misses overlap. The
- * addon `iris_memory` has the processor's instruction for it, which waits for nothing; without it the words are read.
+ * Prefetching: what will be read in random order is loaded before, all of it at a time, so that the cache misses overlap. The
+ * addon `iris_memory` does it with as many lines under way as a core can have; without it the words are just read.
  */
 import { memoryAddon } from './addons.ts';
 
-/** Begins to load what lies at the first `n` places. */
+/** Loads what lies at the first `n` places. */
 export type Prefetch = (n: number) => void;
 
 /** Words of a cache line. */

@@ -2,6 +2,7 @@
 // loads that overlap. Apart from `iris_native`, because captures want it too and need nothing of DPDK.
 #include "napi.h"
 
+#include <algorithm>
 #include <memory>
 
 #ifdef __linux__
@@ -40,13 +41,30 @@ static napi_value adviseHuge(napi_env env, napi_callback_info info) {
 // as long as it can be called; references would last until the event loop gets to finalizers.
 struct Prefetcher {
   const int32_t* words;
+  size_t end;
   const uint32_t* places;
   size_t most;
   uint32_t lines;
+  int32_t mixed;
+
+  // The line of place `i` so many lines on; the first of all for what lies out of bounds.
+  const int32_t* line(size_t i, uint32_t number) const {
+    size_t at = size_t{places[i]} + number * LINE_WORDS;
+    return words + (at < end ? at : 0);
+  }
+  void begin(size_t i) const {
+    for (uint32_t number = 0; number < lines; number++) __builtin_prefetch(line(i, number));
+  }
+  int32_t load(size_t i) const {
+    int32_t read = 0;
+    for (uint32_t number = 0; number < lines; number++) read ^= *line(i, number);
+    return read;
+  }
 };
 
-// To the second-level cache: it has room for more misses than the first, where AMD drops what it has no room for.
-static void toL2(const int32_t* word) { __builtin_prefetch(word, 0, 1); }
+// As many lines as a core can have under way at a time. A prefetch beyond that is dropped by some processors, and then it is
+// the load behind it that fetches the line: that many prefetches go ahead of the loads.
+static constexpr size_t UNDER_WAY = 24;
 
 // prefetch(n): of the first n places.
 static napi_value prefetch(napi_env env, napi_callback_info info) {
@@ -54,13 +72,20 @@ static napi_value prefetch(napi_env env, napi_callback_info info) {
   napi_value argument;
   void* data = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, &data);
-  const Prefetcher& of = *static_cast<Prefetcher*>(data);
+  Prefetcher& of = *static_cast<Prefetcher*>(data);
   size_t n = toUint(env, argument);
   if (n > of.most) n = of.most;
-  // A prefetch out of bounds reads nothing.
-  for (size_t i = 0; i < n; i++) {
-    for (uint32_t line = 0; line < of.lines; line++) toL2(of.words + of.places[i] + line * LINE_WORDS);
+  size_t ahead = UNDER_WAY / of.lines;
+  if (ahead > n) ahead = n;
+  for (size_t i = 0; i < ahead; i++) of.begin(i);
+  int32_t mixed = 0;
+  for (size_t i = ahead; i < n; i++) {
+    of.begin(i);
+    mixed ^= of.load(i - ahead);
   }
+  for (size_t i = n - ahead; i < n; i++) mixed ^= of.load(i);
+  // Stored, or the compiler would drop the loads.
+  of.mixed = mixed;
   return nullptr;
 }
 
@@ -79,9 +104,11 @@ static napi_value prefetcher(napi_env env, napi_callback_info info) {
   }
   auto made = std::make_unique<Prefetcher>();
   made->words = static_cast<const int32_t*>(data[0]);
+  made->end = length[0];
   made->places = static_cast<const uint32_t*>(data[1]);
   made->most = length[1];
-  made->lines = toUint(env, args[2], 1);
+  made->lines = std::max(1u, toUint(env, args[2], 1));
+  if (made->lines > UNDER_WAY || length[0] == 0) return fail(env, "no such lines");
   napi_value function;
   napi_create_function(env, "prefetch", NAPI_AUTO_LENGTH, prefetch, made.get(), &function);
   set(env, function, "words", args[0]);

@@ -105,10 +105,7 @@ public:
         for (int i = 0; i < n; i++) totals.accumulator += STAGE == HASH ? batch_[i].hash : batch_[i].src ^ batch_[i].ports;
       }
       if (STAGE >= LOOKUP) {
-        if (BATCH > 1) {
-          for (int i = 0; i < n; i++) table_.prefetch_index(batch_[i].hash);
-          for (int i = 0; i < n; i++) table_.prefetch_record(batch_[i].hash);
-        }
+        if (BATCH > 1) totals.accumulator += table_.load_ahead(n, [&](uint32_t i) { return batch_[i].hash; });
         for (int i = 0; i < n; i++) track(batch_[i]);
         if (STAGE >= FULL && n > 0) advance(batch_[n - 1]);
       }
@@ -239,7 +236,7 @@ private:
     if (tick_ == 0) tick_ = to;
     while (tick_ < to) {
       const uint32_t tick = ++tick_;
-      wheel_.expire(tick, table_, [&](uint32_t id) {
+      totals.accumulator += wheel_.expire(tick, table_, [&](uint32_t id) {
         Record &r = table_.at(id);
         if (r.meta == 0 || r.tick != tick) return;
         const uint64_t due = deadline(r);

@@ -32,8 +32,18 @@ struct Entry {
   uint32_t hash, id; // id 0: free
 };
 
-// Begins to load a line into the second-level cache, as the engine does: to the first, prefetches may be dropped.
-inline void to_l2(const void *line) { __builtin_prefetch(line, 0, 1); }
+// As many cache lines as a core can have under way: begin(i) asks for the line of each of 0..n-1 that far ahead of load(i).
+// Some processors drop a prefetch that finds no room, and then it is the load that fetches the line.
+constexpr uint32_t UNDER_WAY = 24;
+template <class Begin, class Load> void look_ahead(uint32_t n, Begin begin, Load load) {
+  const uint32_t ahead = n < UNDER_WAY ? n : UNDER_WAY;
+  for (uint32_t i = 0; i < ahead; i++) begin(i);
+  for (uint32_t i = ahead; i < n; i++) {
+    begin(i);
+    load(i - ahead);
+  }
+  for (uint32_t i = n - ahead; i < n; i++) load(i);
+}
 
 // Records, their index (open addressing, linear probing, back-shift deletion) and the IPv6 keys.
 class Table {
@@ -49,12 +59,23 @@ public:
   }
 
   Record &at(uint32_t id) { return records_[id]; }
-  void prefetch_index(uint32_t hash) const { to_l2(&index_[hash & mask_]); }
-  void prefetch_record(uint32_t hash) const {
-    const Entry &e = index_[hash & mask_];
-    if (e.id != 0) to_l2(&records_[e.id]);
+  // Index and records of n hashes, and records of n numbers, are loaded; the value is of no use, but has to be used.
+  template <class Hash> uint32_t load_ahead(uint32_t n, Hash hash) const {
+    uint32_t read = 0;
+    look_ahead(
+        n, [&](uint32_t i) { __builtin_prefetch(&index_[hash(i) & mask_]); },
+        [&](uint32_t i) { read ^= index_[hash(i) & mask_].id; });
+    look_ahead(
+        n, [&](uint32_t i) { __builtin_prefetch(&records_[index_[hash(i) & mask_].id]); },
+        [&](uint32_t i) { read ^= records_[index_[hash(i) & mask_].id].meta; });
+    return read;
   }
-  void prefetch_id(uint32_t id) const { to_l2(&records_[id]); }
+  uint32_t load_records(uint32_t n, const uint32_t *ids) const {
+    uint32_t read = 0;
+    look_ahead(
+        n, [&](uint32_t i) { __builtin_prefetch(&records_[ids[i]]); }, [&](uint32_t i) { read ^= records_[ids[i]].meta; });
+    return read;
+  }
 
   // The connection of p and the direction p goes in, or 0.
   uint32_t find(const Packet &p, uint32_t &dir) {
@@ -153,18 +174,20 @@ public:
     block.ids[block.count++] = id;
   }
 
-  // Takes all entries of one tick out, block by block; fire(id, tick).
-  template <class Fire> void expire(uint32_t tick, Table &table, Fire fire) {
+  // Takes all entries of one tick out, block by block; fire(id). The value is that of Table::load_records.
+  template <class Fire> uint32_t expire(uint32_t tick, Table &table, Fire fire) {
+    uint32_t read = 0;
     uint32_t b = heads_[tick & (SLOTS - 1)];
     heads_[tick & (SLOTS - 1)] = 0;
     while (b != 0) {
       const Block block = blocks_[b];
       blocks_[b].next = free_;
       free_ = b;
-      for (uint32_t i = 0; i < block.count; i++) table.prefetch_id(block.ids[i]);
+      read ^= table.load_records(block.count, block.ids);
       for (uint32_t i = 0; i < block.count; i++) fire(block.ids[i]);
       b = block.next;
     }
+    return read;
   }
 
 private:
