@@ -93,4 +93,5 @@ export {
   textMatcher,
   textStarts,
 } from './subscription/matchers.ts';
+export { noinline } from './subscription/noinline.ts';
 export { verdict } from './subscription/verdict.ts';

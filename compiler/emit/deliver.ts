@@ -1,6 +1,6 @@
 /** The functions that hand a delivery to the user: each guards against the user's exceptions, and nothing else does. */
-import type { DataTypeInfo, Level } from '../analysis/info.ts';
-import type { TypedParam } from '../language/typed.ts';
+import type { CallbackInfo, DataTypeInfo, Level } from '../analysis/info.ts';
+import type { TypedParam, TypedSubscription } from '../language/typed.ts';
 import { patternText } from '../plan/atom.ts';
 import { isStreaming, repeats } from '../plan/deliveries.ts';
 import { ownerOf } from '../plan/parts.ts';
@@ -142,6 +142,13 @@ export function handlerViews(context: Context): readonly HandlerView[] {
   });
 }
 
+/** Of what stands in `create`. */
+const INDENT = 2;
+
+/** Whether there are no more deliveries than connections and sessions. */
+const perConnection = ({ levels }: TypedSubscription): boolean =>
+  levels.every((level) => level !== 'Packet' && !isStreaming(level));
+
 /** `const handshakes = handlers.handshakes?.bind(handlers) ?? …`: without a handler a delivery becomes a line of output. */
 export function handlerLines(context: Context): readonly string[] {
   const declared = context.subscribers.filter(isDeclared);
@@ -156,8 +163,12 @@ export function handlerLines(context: Context): readonly string[] {
     const own = /^\w+$/.test(source.name) ? `handlers.${source.name}` : `handlers[${stringLiteral(source.name)}]`;
     const given = `${own}?.bind(handlers)`;
     const line = `((${params}): void => core.emit(${stringLiteral(source.name)}, ${record}))`;
-    const whole = `const ${handler} = ${given} ?? ${line}`;
-    return whole.length <= LINE ? [whole] : [`const ${handler} =`, `  ${given} ??`, `  ${line}`];
+    const apart = perConnection(source) ? noinline(context) : undefined;
+    const whole = `${given} ?? ${line}`;
+    const one = `const ${handler} = ${apart === undefined ? whole : `${apart}(${whole})`}`;
+    if (INDENT + one.length <= LINE) return [one];
+    if (apart === undefined) return [`const ${handler} =`, `  ${given} ??`, `  ${line}`];
+    return [`const ${handler} = ${apart}(`, `  ${given} ??`, `  ${line},`, ')'];
   });
 }
 
@@ -171,10 +182,20 @@ export function callbackLines(context: Context): readonly string[] {
     const own = context.scope.value(source.callback.module, source.callback.name);
     const local = callbackLocal(source, context.claimed);
     const streaming = source.part === undefined && source.callback.streaming ? ', true' : '';
-    return [`const ${local} = core.callback(${stringLiteral(ownerOf(source))}, ${own}${streaming})`];
+    const given = `core.callback(${stringLiteral(ownerOf(source))}, ${own}${streaming})`;
+    return [`const ${local} = ${neverPerPacket(source.callback, context) ? `${noinline(context)}(${given})` : given}`];
   });
   return [...new Set(lines)];
 }
+
+/** Whether a callback is a function, and none of the subscriptions that it handles calls it for every packet. */
+function neverPerPacket({ module, name }: CallbackInfo, { subscribers }: Context): boolean {
+  return subscribers
+    .filter(({ source }) => source.callback?.module === module && source.callback.name === name)
+    .every(({ source }) => source.part === undefined && perConnection(source));
+}
+
+const noinline = ({ scope }: Context): string => scope.value(RUNTIME, 'noinline');
 
 /** One delivery function per subscription and level. */
 export function deliverFunctions(context: Context): readonly FunctionView[] {

@@ -60,6 +60,9 @@ const enum Time {
   WORDS = 6,
 }
 
+/** How long the pieces of the run's end go on between two turns of the event loop: a piece can be much shorter than a turn. */
+const DRAIN_MS = 1;
+
 /** Ticks that an end may be noticed after its time: the rounding of its last packet's time and of the timeout. */
 const LATE_TICKS = 2;
 /** Frames within one tick after which lines do not wait for the next. */
@@ -217,7 +220,12 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
     clock[Clock.ROW] = 0;
     if (latest !== undefined && latest[0] > 0) times[Time.LATEST] = latest[0];
     if (source.part !== undefined) times[Time.LATEST] = source.part.latest();
-    for (const _ of tracker.drain(times[Time.LATEST], order?.drain)) await nextTurn();
+    let turned = performance.now();
+    for (const _ of tracker.drain(times[Time.LATEST], order?.drain)) {
+      if (performance.now() - turned < DRAIN_MS) continue;
+      await nextTurn();
+      turned = performance.now();
+    }
     order?.end();
   }
 
