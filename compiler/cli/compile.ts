@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
 import { printError } from '../../runtime/cli/print-error.ts';
+import { packageVersion } from '../../runtime/cli/version.ts';
 import { ExitCode, IrisError } from '../../runtime/errors.ts';
 import { PARSERS } from '../../runtime/protocols/registry.ts';
 import type { AnalysisHost } from '../analysis/host.ts';
@@ -11,7 +12,6 @@ import { TEMPLATES, type Templates } from '../emit/render.ts';
 import type { SourceFile } from '../language/ast.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
 import { nodeHost, recordingHost } from './node-host.ts';
-import { PACKAGE_ROOT, packageVersion } from './package.ts';
 import { formatDiagnostics, wantsColor } from './print-diagnostics.ts';
 
 export interface CompiledFiles {
@@ -133,7 +133,8 @@ function write(path: string, content: string): void {
 }
 
 function readTemplates(): Templates {
-  const entries = TEMPLATES.map((name) => [name, readFileSync(join(PACKAGE_ROOT, 'templates', `${name}.hbs`), 'utf8')]);
+  const folder = join(nodeHost().packageRoot, 'templates');
+  const entries = TEMPLATES.map((name) => [name, readFileSync(join(folder, `${name}.hbs`), 'utf8')]);
   return Object.fromEntries(entries) as Templates;
 }
 

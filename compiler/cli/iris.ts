@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** `iris`: one command with all verbs. Only the verb that is asked for is loaded. */
 import { Command } from 'commander';
+import { packageVersion } from '../../runtime/cli/version.ts';
 import { ABI_VERSION } from '../../runtime/packet/layout.ts';
-import { packageVersion } from './package.ts';
 
 interface Verb {
   readonly name: string;

@@ -137,6 +137,9 @@ cli('starts a filter that compiles', async () => {
 
 cli('tells its version and its verbs', async () => {
   assert.match((await iris('--version')).stdout, /^\d+\.\d+\.\d+\n$/);
+  const { stdout } = await iris('--version');
+  assert.is((await compile('--version')).stdout, stdout);
+  assert.is((await runCli('runtime/cli/iris-run.js', ['--version'])).stdout, stdout);
   assert.match((await iris('--version', '--verbose')).stdout, /parsers +tls/);
   assert.match((await iris('--help')).stdout, /compile[\s\S]*run[\s\S]*explain[\s\S]*init[\s\S]*doctor/);
   const unknown = await iris('dance');
