@@ -19,6 +19,9 @@ const TIMERS_KEY = Number.MAX_SAFE_INTEGER;
 /** More packets than a frame can hold. */
 const MOST_PARTS = 4096;
 
+/** At the end of the run: lines that lie one behind the other are handed on at once. */
+const DRAINED_AT_ONCE = 64;
+
 /** Where lines belong. Compared word by word, and then, if `timers`, by text. */
 export interface Place {
   /** Seconds since 1970; infinite for what the end of the run ended. */
@@ -117,7 +120,7 @@ export function createLineOrder(clock: Int32Array, sink: EntrySink): LineOrder {
       entries.append(last);
       return;
     }
-    if (draining && last !== -1 && key > entries.at(last).key) {
+    if (draining && waiting.length >= DRAINED_AT_ONCE && last !== -1 && key > entries.at(last).key) {
       sort();
       handOn(waiting.length, time, key);
     }

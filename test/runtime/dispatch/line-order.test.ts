@@ -72,6 +72,23 @@ test('what is later than what was released comes at once, behind it', () => {
   assert.equal(texts, ['a', 'b', 'c', 'd', 'e']);
 });
 
+test('at the end of the run lines are handed on many at a time, in order, and few wait', () => {
+  const { order, texts, passed, at } = setup();
+  order.drain();
+  const before = passed.length;
+  const wanted = Array.from({ length: 1000 }, (_, i) => `line ${i}`);
+  for (const [i, text] of wanted.entries()) {
+    at(100 + (i >> 1), 0, i + 1, text);
+    assert.ok(i - texts.length < 200);
+  }
+  assert.ok(passed.length - before < 50, `${passed.length - before} times`);
+  order.end();
+  assert.is(texts.length, 1000);
+  // Two a second, by text.
+  const pairs = wanted.flatMap((_, i) => (i % 2 === 0 ? [wanted.slice(i, i + 2).sort()] : []));
+  assert.equal(texts, pairs.flat());
+});
+
 test('timers may lag behind packets: lines wait for them', () => {
   const { order, texts, at } = setup();
   at(58, 0, 0, 'packet');
@@ -94,7 +111,7 @@ test('the end of the run stands last, by time', () => {
   at(70, 0, 3, 'n');
   at(70, 0, 4, 'm');
   at(75, 0, 5, 'o');
-  assert.equal(texts, ['timeout', 'packet', 'm', 'n']);
+  assert.equal(texts, ['timeout', 'packet']);
   order.end();
   assert.equal(texts, ['timeout', 'packet', 'm', 'n', 'o']);
   assert.equal(passed.at(-1), [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
