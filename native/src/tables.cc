@@ -108,7 +108,7 @@ static napi_value prefetcher(napi_env env, napi_callback_info info) {
   made->places = static_cast<const uint32_t*>(data[1]);
   made->most = length[1];
   made->lines = std::max(1u, toUint(env, args[2], 1));
-  if (made->lines > UNDER_WAY || length[0] == 0) return fail(env, "no such lines");
+  if (made->lines > UNDER_WAY || length[0] == 0) return fail(env, "1 to 24 lines, of an array that has some");
   napi_value function;
   napi_create_function(env, "prefetch", NAPI_AUTO_LENGTH, prefetch, made.get(), &function);
   set(env, function, "words", args[0]);

@@ -51,10 +51,12 @@ test('arrays go with the function that was made of them, without a turn of the e
   assert.ok(bytes() - before < 40e6, `${bytes() - before} bytes are kept`);
 });
 
-(make === undefined ? test.skip : test)('the addon takes Int32Arrays only', () => {
+(make === undefined ? test.skip : test)('the addon takes Int32Arrays only, and so many lines', () => {
   const wrong = make as NonNullable<typeof make> as unknown as (...args: unknown[]) => void;
   assert.throws(() => wrong(new Float64Array(4), Int32Array.of(0), 1), /Int32Array/);
   assert.throws(() => wrong(new Int32Array(4), undefined, 1), /Int32Array/);
+  assert.throws(() => wrong(new Int32Array(4), Int32Array.of(0), 25), /1 to 24 lines/);
+  assert.throws(() => wrong(new Int32Array(0), Int32Array.of(0), 1), /array that has some/);
 });
 
 test.run();
