@@ -8,14 +8,18 @@ import type { FieldDef } from './field.ts';
 /** Names of the numbers of a table. */
 const namesByTable = new Map<Readonly<Record<string, number>>, Map<number, string>>();
 
-/** The name a number has in a table, else `0x` and at least four hex digits. */
-function nameOf(table: Readonly<Record<string, number>>, value: number): string {
+function namesOf(table: Readonly<Record<string, number>>): ReadonlyMap<number, string> {
   let names = namesByTable.get(table);
   if (names === undefined) {
     names = new Map(Object.entries(table).map(([name, number]) => [number, name]));
     namesByTable.set(table, names);
   }
-  return names.get(value) ?? `0x${value.toString(16).padStart(4, '0')}`;
+  return names;
+}
+
+/** The name a number has in a table, else `0x` and at least four hex digits. */
+function nameOf(table: Readonly<Record<string, number>>, value: number): string {
+  return namesOf(table).get(value) ?? `0x${value.toString(16).padStart(4, '0')}`;
 }
 
 /** A field's value as it stands in JSON; undefined where there is none, or an empty list. */
@@ -100,14 +104,22 @@ function valueWriter(field: FieldDef): ValueWriter {
   };
 }
 
-/** Numbers as they are, or by name. Only the names of the table are kept ready: of other numbers there may be very many. */
+/**
+ * Numbers as they are, or by name. Names are made ready the first time they are written, and only those of the table: of
+ * other numbers there may be very many.
+ */
 function numberWriter({ names }: FieldDef): (value: number, out: LineBuffer) => void {
   if (names === undefined) return (value, out) => out.number(value);
-  const ready = new Map(Object.entries(names).map(([name, value]) => [value, literal(JSON.stringify(name))]));
+  const ready = new Map<number, Literal>();
   return (value, out) => {
-    const name = ready.get(value);
-    if (name === undefined) out.string(nameOf(names, value));
-    else out.literal(name);
+    const literalName = ready.get(value);
+    if (literalName !== undefined) {
+      out.literal(literalName);
+      return;
+    }
+    const name = namesOf(names).get(value);
+    if (name !== undefined) ready.set(value, literal(JSON.stringify(name)));
+    out.string(name ?? nameOf(names, value));
   };
 }
 
