@@ -9,6 +9,7 @@ import { column, columnF, pktColumns } from './packet/columns.ts';
 import { Burst, type PacketMemory, Pkt } from './packet/layout.ts';
 import { type Counters, createCounters } from './stats/counters.ts';
 import type { Core, Plan } from './subscription/contract.ts';
+import { int32Words } from './words.ts';
 
 export interface CoreOptions {
   /** Number of the worker, 0..cores-1. */
@@ -66,7 +67,7 @@ export function createCore(options: CoreOptions): EngineCore {
     columnF: (word) => columnF(rec, word, stride),
     rareColumn: (word) => column(rare, word, stride),
     rareColumnF: (word) => columnF(rare, word, stride),
-    clock: options.clock ?? new Int32Array(Clock.WORDS),
+    clock: options.clock ?? int32Words(Clock.WORDS),
     maxConnections,
     pdu: new L4Pdu({ memory, pkt, pktF, recF }),
     fiveTuple: new FiveTuple({ rec, addr6 }, plan.recordWords),

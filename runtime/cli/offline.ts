@@ -24,6 +24,7 @@ import { isPacked, openCaptures } from '../source/capture.ts';
 import type { PacketSource } from '../source/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import { countedMetrics } from '../stats/metrics.ts';
+import { int32Words } from '../words.ts';
 import { type LoadedApp, loadApp } from './load-app.ts';
 import { jsonLine, printError } from './print-error.ts';
 import { listenForStop, SIGNAL_EXIT_CODES } from './stop.ts';
@@ -53,7 +54,7 @@ export async function runOffline(
     sink.close();
     throw error;
   });
-  const clock = new Int32Array(Clock.WORDS);
+  const clock = int32Words(Clock.WORDS);
   const order = createLineOrder(clock, entriesTo(sink));
   const { emit, delivered } = createEmitter(clock, order, app.plan.subscriptions);
   const errors = createUserErrors({

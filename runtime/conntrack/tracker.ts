@@ -16,6 +16,7 @@ import { IpProto } from '../packet/transport.ts';
 import type { ParserFactory } from '../protocols/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import type { Subscription } from '../subscription/contract.ts';
+import { float64Words } from '../words.ts';
 import { type ConnTrackConfig, conntrackConfig } from './config.ts';
 import { drainInPieces } from './drain.ts';
 import type { EngineCore } from './engine-core.ts';
@@ -55,6 +56,7 @@ const enum Time {
   NOW = 0,
   /** Seconds of silence after which a packet's connection is looked at, whether it has ended. */
   LOOK = 1,
+  WORDS = 2,
 }
 
 /** Records that make room at a time, of those that are due, when the table is full. */
@@ -113,7 +115,9 @@ export function createConnTracker(
     maxConnections: core.maxConnections,
     ahead: table.ending,
   });
-  const times = Float64Array.of(Number.NEGATIVE_INFINITY, shortest);
+  const times = float64Words(Time.WORDS);
+  times[Time.NOW] = Number.NEGATIVE_INFINITY;
+  times[Time.LOOK] = shortest;
   /** The latest number of `Clock.GROUP`. */
   const group = new Int32Array(1);
 
@@ -340,7 +344,9 @@ export function createConnTracker(
     else if (pktPaylen[p] > 0) recMeta[c] |= ConnMeta.DATA_PASSED;
   }
 
-  function track(p: number): void {
+  function track(row: number): void {
+    // An int32 to the compiler from here on: else each use asks again what kind of number it is.
+    const p = row | 0;
     clock[Clock.SEC] = pktSec[p];
     clock[Clock.NSEC] = pktNsec[p];
     clock[Clock.ROW] = p;

@@ -10,6 +10,8 @@
  *
  * Ticks are counted modulo 2^32, so times of any size do; only their differences count.
  */
+
+import { int32Words } from '../words.ts';
 import { ConnMeta, recColumns } from './layout.ts';
 
 export interface TimerWheel {
@@ -91,7 +93,7 @@ export function createTimerWheel(
   const tail = new Int32Array(slots);
   /** Blocks whose records are loaded at a time. */
   const blocksAhead = ahead === undefined ? 0 : Math.floor(ahead.records.length / Block.ENTRIES);
-  const state = new Int32Array(State.WORDS);
+  const state = int32Words(State.WORDS);
   const most = Math.ceil((options.maxConnections * ROOM) / Block.ENTRIES);
   let blocks = new Int32Array((slots + most + 2) * Block.WORDS);
   state[State.FRESH] = Block.WORDS;

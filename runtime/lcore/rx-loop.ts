@@ -21,6 +21,7 @@ import { Burst, Pkt } from '../packet/layout.ts';
 import type { ParserFactory } from '../protocols/contract.ts';
 import { END_OF_INPUT, type PacketSource, type PartOfAll } from '../source/contract.ts';
 import type { Subscription } from '../subscription/contract.ts';
+import { float64Words } from '../words.ts';
 
 export interface RxLoopOptions {
   readonly core: EngineCore;
@@ -90,7 +91,7 @@ export async function rxLoop(options: RxLoopOptions): Promise<void> {
   });
   const tracker = createConnTracker(core, sub, options.parsers, options.config);
   const filter = createBurstFilter(core, sub, tracker.rows, counters);
-  const times = new Float64Array(Time.WORDS);
+  const times = float64Words(Time.WORDS);
   startTicks(times);
   let frames = 0;
   let framesAtTick = 0;

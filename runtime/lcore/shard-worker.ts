@@ -23,6 +23,7 @@ import type { SharedPcap } from '../source/shared-pcap-memory.ts';
 import { openSharedWindow, type SharedFile } from '../source/shared-window.ts';
 import { createCounters } from '../stats/counters.ts';
 import { countedMetrics } from '../stats/metrics.ts';
+import { int32Words } from '../words.ts';
 import { Control, faultOf, Phase, type WorkerFault, type WorkerResult } from './messages.ts';
 import { rxLoop } from './rx-loop.ts';
 
@@ -70,7 +71,7 @@ async function work(task: ShardTask, send: (message: ShardMessage) => void): Pro
   const app = await loadApp(task.program);
   const capture = captureOf(task);
   const batcher = createLineBatcher((batch) => send({ kind: 'lines', batch }), control, Control.WORKERS + share.index);
-  const clock = new Int32Array(Clock.WORDS);
+  const clock = int32Words(Clock.WORDS);
   const order = createLineOrder(clock, batcher);
   const emitter = createEmitter(clock, order, app.plan.subscriptions);
   const userErrors = createUserErrors({

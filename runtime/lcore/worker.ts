@@ -19,6 +19,7 @@ import { attachMemory, openDpdkPort } from '../source/dpdk-port.ts';
 import { createCounters } from '../stats/counters.ts';
 import { createLivePublisher } from '../stats/live.ts';
 import { countedMetrics, shareMetrics } from '../stats/metrics.ts';
+import { int32Words } from '../words.ts';
 import { Control, faultOf, Phase, type WorkerMessage, type WorkerResult, type WorkerTask } from './messages.ts';
 import { createQueueSource } from './queue-source.ts';
 import { rxLoop } from './rx-loop.ts';
@@ -44,7 +45,7 @@ async function work(task: WorkerTask, send: (message: WorkerMessage) => void): P
     () => (patient || Atomics.load(control, Control.PHASE) === Phase.STOP ? 'wait' : 'drop'),
   );
   const report = (text: string) => send({ kind: 'report', text });
-  const clock = new Int32Array(Clock.WORDS);
+  const clock = int32Words(Clock.WORDS);
   const order = createLineOrder(clock, batcher);
   const emitter = createEmitter(clock, order, app.plan.subscriptions);
   const describe = (c: number) => core.fiveTuple.at(c).toString();
