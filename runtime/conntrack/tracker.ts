@@ -16,6 +16,7 @@ import { IpProto } from '../packet/transport.ts';
 import type { ParserFactory } from '../protocols/contract.ts';
 import { Counter } from '../stats/counters.ts';
 import type { Subscription } from '../subscription/contract.ts';
+import { noinline } from '../subscription/noinline.ts';
 import { float64Words } from '../words.ts';
 import { type ConnTrackConfig, conntrackConfig } from './config.ts';
 import { drainInPieces } from './drain.ts';
@@ -344,6 +345,27 @@ export function createConnTracker(
     else if (pktPaylen[p] > 0) recMeta[c] |= ConnMeta.DATA_PASSED;
   }
 
+  /** A segment that may change the connection's state: one of its first, or of its last. */
+  function takeTransition(c: number, p: number): void {
+    const event = tcp.update(c, p);
+    const ending = event & ~TcpEvent.ESTABLISHED;
+    if (onL4EndHshk !== undefined && event !== ending && (recActions[c] & Action.HANDSHAKE) !== 0) {
+      setActions(c, onL4EndHshk(c, p));
+    }
+    if (streaming && ending !== EndReason.RST) payload(c, p);
+    if (ending === 0) {
+      if (recActions[c] === 0) drop(c);
+      setLast(c, p);
+    } else {
+      setLast(c, p);
+      finish(c, ending);
+      bury(c);
+    }
+  }
+
+  /** Left a call: what no connection has come to yet, as its end, is unknown to the compiler and would undo `track`'s code. */
+  const transition = noinline(takeTransition);
+
   function track(row: number): void {
     // An int32 to the compiler from here on: else each use asks again what kind of number it is.
     const p = row | 0;
@@ -369,25 +391,14 @@ export function createConnTracker(
         const next = update(c, p);
         if (next !== actions) setActions(c, next);
       }
-      const meta = recMeta[c];
-      let ending = 0;
       // Computed for all packets, so that it is known to the compiler however long only SYNs come.
-      const unsettled = (meta & (ConnMeta.ESTABLISHED | FINS)) ^ ConnMeta.ESTABLISHED;
+      const unsettled = (recMeta[c] & (ConnMeta.ESTABLISHED | FINS)) ^ ConnMeta.ESTABLISHED;
       const notable = (flags & (TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST)) | unsettled;
       if (isTcp && notable !== 0) {
-        const event = tcp.update(c, p);
-        ending = event & ~TcpEvent.ESTABLISHED;
-        if (onL4EndHshk !== undefined && event !== ending && (recActions[c] & Action.HANDSHAKE) !== 0) {
-          setActions(c, onL4EndHshk(c, p));
-        }
-      }
-      if (streaming && ending !== EndReason.RST) payload(c, p);
-      if (ending !== 0) {
-        setLast(c, p);
-        finish(c, ending);
-        bury(c);
+        transition(c, p);
         return;
       }
+      if (streaming) payload(c, p);
       if (recActions[c] === 0) drop(c);
     }
     setLast(c, p);
