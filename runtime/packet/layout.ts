@@ -31,7 +31,7 @@ export const enum Pkt {
   OFFSET = 0,
   /** Bytes captured. */
   CAPLEN = 1,
-  /** Bytes on the wire. */
+  /** Bytes on the wire; at most {@link Wire.MOST}. */
   WIRELEN = 2,
   /** Time: whole seconds since 1970, as an unsigned 32-bit number in an int32 word. */
   SEC = 3,
@@ -83,6 +83,11 @@ export const enum Pkt {
   CONN = 25,
   /** Bytes lost right before this piece of the stream (streaming levels only). */
   GAP = 26,
+}
+
+export const enum Wire {
+  /** Stands for any length beyond: no frame has one, but files say so, and the packet is there. A sum with an offset is an int32. */
+  MOST = 0x3fffffff,
 }
 
 /** Values of `Pkt.HOLD` that are not above zero; native/src/reader.cc has them too. */

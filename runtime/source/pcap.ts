@@ -4,7 +4,7 @@
  */
 import { EmptyInputError, InputError } from '../errors.ts';
 import { pktColumns } from '../packet/columns.ts';
-import { LinkType, Pkt } from '../packet/layout.ts';
+import { LinkType, Pkt, Wire } from '../packet/layout.ts';
 import { type CaptureSource, END_OF_INPUT } from './contract.ts';
 import type { ReadWindow } from './read-window.ts';
 
@@ -95,7 +95,7 @@ export function corruptRecord(view: DataView, format: PcapFormat, place: RecordP
   let caplen = view.getUint32(place.at + 8, le);
   let wirelen = view.getUint32(place.at + 12, le);
   if (mayBeSwapped && caplen > wirelen) [caplen, wirelen] = [wirelen, caplen];
-  if (caplen <= maxCaplen && wirelen <= 0x7fffffff) return undefined;
+  if (caplen <= maxCaplen) return undefined;
   return new InputError(
     place.file,
     place.offset,
@@ -136,12 +136,13 @@ export function pcapSource(window: ReadWindow): CaptureSource {
       for (; p < rows && pos <= last; p += Pkt.STRIDE) {
         let caplen = view.getInt32((pos + 8) | 0, le);
         let wirelen = view.getInt32((pos + 12) | 0, le);
-        if (mayBeSwapped && caplen > wirelen) {
+        if (mayBeSwapped && caplen >>> 0 > wirelen >>> 0) {
           const given = caplen;
           caplen = wirelen;
           wirelen = given;
         }
-        if (caplen >>> 0 > maxCaplen || wirelen < 0 || ((last - pos) | 0) < caplen) break;
+        if (caplen >>> 0 > maxCaplen || ((last - pos) | 0) < caplen) break;
+        if (wirelen >>> 0 > Wire.MOST) wirelen = Wire.MOST;
         let sec = view.getInt32(pos, le);
         let fraction = view.getInt32((pos + 4) | 0, le);
         if (fraction >>> 0 >= unitsPerSecond) {

@@ -3,7 +3,7 @@
  * clocks, enhanced, simple and obsolete packet blocks; all other blocks are passed over. Hot: `walkPackets`.
  */
 import { InputError } from '../errors.ts';
-import { Pkt } from '../packet/layout.ts';
+import { Pkt, Wire } from '../packet/layout.ts';
 import { type CaptureSource, END_OF_INPUT } from './contract.ts';
 import { captureLimit, captureStats, linkType } from './pcap.ts';
 import { createClock, type InterfaceClock } from './pcapng-clock.ts';
@@ -93,11 +93,11 @@ export function pcapngSource(window: ReadWindow): CaptureSource {
       const caplen = view.getInt32(pos + 20, le);
       const wirelen = view.getInt32(pos + 24, le);
       if (total < 32 || total > end - pos || (total & 3) !== 0) break;
-      if (id < 0 || id >= interfaces.length || caplen < 0 || caplen > total - 32 || wirelen < 0) break;
+      if (id < 0 || id >= interfaces.length || caplen < 0 || caplen > total - 32) break;
       const from = interfaces[id];
       if (caplen > from.maxCaplen || view.getInt32(pos + total - 4, le) !== total) break;
       from.clock.read(view, pos + 12, le, latest);
-      fillRow(pkt, n << Pkt.SHIFT, pos + 28, caplen, wirelen, from.link, id);
+      fillRow(pkt, n << Pkt.SHIFT, pos + 28, caplen, wirelen >>> 0 > Wire.MOST ? Wire.MOST : wirelen, from.link, id);
       pos = (pos + total) | 0;
       n++;
     }
@@ -242,14 +242,14 @@ export function pcapngSource(window: ReadWindow): CaptureSource {
       );
     }
     const from = interfaces[id];
-    if (caplen > room || caplen > from.maxCaplen || wirelen > 0x7fffffff) {
+    if (caplen > room || caplen > from.maxCaplen) {
       const most = Math.min(room, from.maxCaplen);
       throw fault(
         `the file is corrupt: a packet of ${wirelen} bytes with ${caplen} captured, where at most ${most} can be`,
       );
     }
     if (time !== 0) from.clock.read(view, time, le, latest);
-    fillRow(pkt, p, offset, caplen, wirelen, from.link, id);
+    fillRow(pkt, p, offset, caplen, Math.min(wirelen, Wire.MOST), from.link, id);
   }
 
   function readInterface(pos: number, total: number): Interface {

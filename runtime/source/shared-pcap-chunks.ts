@@ -9,7 +9,7 @@
 import { readSync } from 'node:fs';
 import { beginsTick, beginTick } from '../conntrack/ticks.ts';
 import { InputError } from '../errors.ts';
-import type { PacketMemory } from '../packet/layout.ts';
+import { type PacketMemory, Wire } from '../packet/layout.ts';
 import { createPassOn } from '../packet/passed-rows.ts';
 import { announce, End, PLACES, Ring, type SharedPcap, Slot, SlotF, sharedPlaces, Walk } from './shared-pcap-memory.ts';
 
@@ -158,12 +158,12 @@ export function createAwaitChunk(
     while (pos <= last) {
       let caplen = view.getInt32((pos + 8) | 0, le);
       let wirelen = view.getInt32((pos + 12) | 0, le);
-      if (mayBeSwapped && caplen > wirelen) {
+      if (mayBeSwapped && caplen >>> 0 > wirelen >>> 0) {
         const given = caplen;
         caplen = wirelen;
         wirelen = given;
       }
-      if (caplen >>> 0 > maxCaplen || wirelen < 0) {
+      if (caplen >>> 0 > maxCaplen) {
         end(slot, End.RECORD, pos, stop - pos);
         break;
       }
@@ -206,11 +206,12 @@ export function createAwaitChunk(
     for (let frame = 0; frame < count; frame++) {
       let caplen = view.getInt32((pos + 8) | 0, le);
       let wirelen = view.getInt32((pos + 12) | 0, le);
-      if (mayBeSwapped && caplen > wirelen) {
+      if (mayBeSwapped && caplen >>> 0 > wirelen >>> 0) {
         const given = caplen;
         caplen = wirelen;
         wirelen = given;
       }
+      if (wirelen >>> 0 > Wire.MOST) wirelen = Wire.MOST;
       let sec = view.getInt32(pos, le);
       let fraction = view.getInt32((pos + 4) | 0, le);
       if (fraction >>> 0 >= unitsPerSecond) {

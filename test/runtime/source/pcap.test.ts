@@ -74,6 +74,26 @@ test('an impossible capture length is corrupt, at its offset, and stays so', () 
   }
 });
 
+test('a length on the wire beyond any frame is no fault: the packet is there', () => {
+  for (const wirelen of [0x40000000, 0x80000000, 0xffffffff]) {
+    for (const version of [
+      [2, 4],
+      [2, 3],
+    ] as const) {
+      const packets = [{ ...hello('first'), wirelen }, hello('second')];
+      const read = readCapture(folder.write('wirelen.pcap', buildPcap(packets, { version: [...version] })));
+      assert.is(read.error, undefined);
+      assert.equal(
+        read.packets.map((p) => [p.wirelen, p.bytes.length]),
+        [
+          [0x3fffffff, 5],
+          [6, 6],
+        ],
+      );
+    }
+  }
+});
+
 test('a snap length above the usual bound allows longer packets', () => {
   const packet = { sec: 1, nsec: 0, bytes: new Uint8Array(300_000).fill(7) };
   assert.is(readCapture(folder.write('jumbo.pcap', buildPcap([packet], { snaplen: 400_000 }))).packets.length, 1);

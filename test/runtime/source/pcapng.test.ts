@@ -53,6 +53,25 @@ test('gives simple packets the time before them and cuts them at the snap length
   );
 });
 
+test('a length on the wire beyond any frame is no fault: the packet is there', () => {
+  const { packets, error } = read([
+    section(),
+    { kind: 'interface', snaplen: 4 },
+    { kind: 'enhanced', stamp: 1n, bytes: bytes('ab'), wirelen: 0xffffffff },
+    { kind: 'simple', bytes: bytes('wxyz'), wirelen: 0x80000000 },
+    { kind: 'enhanced', stamp: 2n, bytes: bytes('abcd') },
+  ]);
+  assert.is(error, undefined);
+  assert.equal(
+    packets.map((p) => [p.wirelen, p.bytes.length]),
+    [
+      [0x3fffffff, 2],
+      [0x3fffffff, 4],
+      [4, 4],
+    ],
+  );
+});
+
 test('passes over blocks it does not know, even larger than the window', () => {
   const blocks: PcapngBlock[] = [
     section(),

@@ -112,6 +112,15 @@ test("every packet comes to one core, in order; frames that may be anybody's to 
   }
 });
 
+test('a length on the wire beyond any frame is no fault', () => {
+  const list = packets(100, 400).map((packet, i) => (i === 40 ? { ...packet, wirelen: 0x90000000 } : packet));
+  for (const { source } of readAll(folder.write('wirelen.pcap', buildPcap(list)), 2)) {
+    assert.is(source.stats.packets, list.length);
+    const bytes = list.reduce((sum, packet) => sum + Math.min(packet.wirelen ?? packet.bytes.length, 0x3fffffff), 0);
+    assert.is(source.stats.bytes, bytes);
+  }
+});
+
 test('very many cores read smaller chunks, so that a worker can be given the rows of all', () => {
   const list = packets(600, 400);
   const file = folder.write('many.pcap', buildPcap(list));
