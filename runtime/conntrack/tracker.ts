@@ -23,9 +23,11 @@ import { drainInPieces } from './drain.ts';
 import type { EngineCore } from './engine-core.ts';
 import { createEviction } from './eviction.ts';
 import { Action, ConnMeta, EndReason, recColumns } from './layout.ts';
+import { createRoom } from './room.ts';
 import { createStreams } from './streams.ts';
 import { createConnTable, ROWS_MAX } from './table.ts';
 import { createTcpState, TcpEvent } from './tcp-state.ts';
+import { createTimeouts, Timeout } from './timeouts.ts';
 import { createTimerWheel } from './wheel.ts';
 
 export interface ConnTracker {
@@ -60,9 +62,6 @@ const enum Time {
   WORDS = 2,
 }
 
-/** Records that make room at a time, of those that are due, when the table is full. */
-const DUE_WHEN_FULL = 64;
-
 /** Counter of each {@link EndReason}. */
 const END_COUNTERS = new Int32Array([
   Counter.CONNS_DROPPED,
@@ -95,44 +94,24 @@ export function createConnTracker(
   const { recOrigSeq, recRespSeq, recLive, recIsnLow } = record;
   const rows = new Int32Array(ROWS_MAX);
   const table = createConnTable(core, stride);
-  const { find, insert, remove, lookAhead, used } = table;
+  const { find, insert, remove, lookAhead } = table;
   const tcp = createTcpState(core, stride, config.tcp_reuse_timeout);
   const streams = createStreams(core, sub, parsers, config, { unwanted: drop, endInactive, nextGroup });
   const streaming = streams !== undefined;
   const eviction = createEviction(core, table, stride, config);
 
-  // Timeouts in seconds, and in ticks of the wheel.
-  const establish = config.tcp_establish_timeout;
-  const inactive = config.tcp_inactivity_timeout;
-  const closed = config.tcp_closed_timeout;
-  const udp = config.udp_inactivity_timeout;
-  const shortest = Math.min(establish, inactive, closed, udp);
-  const longest = Math.max(establish, inactive, closed, udp);
-  const timeouts = Float64Array.of(establish, inactive, closed, udp);
-  const ticks = new Int32Array(timeouts.map((t) => Math.ceil(t / config.timeout_resolution)));
+  const timeouts = createTimeouts(recMeta, config);
   const wheel = createTimerWheel(core.rec, stride, due, {
     resolution: config.timeout_resolution,
-    horizon: longest,
+    horizon: timeouts.longest,
     maxConnections: core.maxConnections,
     ahead: table.ending,
   });
   const times = float64Words(Time.WORDS);
   times[Time.NOW] = Number.NEGATIVE_INFINITY;
-  times[Time.LOOK] = shortest;
+  times[Time.LOOK] = timeouts.shortest;
   /** The latest number of `Clock.GROUP`. */
   const group = new Int32Array(1);
-
-  /** Which of the four timeouts is in force: index into `timeouts` and `ticks`. */
-  function timeoutKind(c: number): number {
-    const meta = recMeta[c];
-    if ((meta & ConnMeta.PROTO_MASK) !== IpProto.TCP) return 3;
-    if (((meta >>> ConnMeta.END_SHIFT) & ConnMeta.END_MASK) !== 0) return 2;
-    return (meta & ConnMeta.SECOND) !== 0 ? 1 : 0;
-  }
-
-  function timeoutOf(c: number): number {
-    return timeouts[timeoutKind(c)];
-  }
 
   function setClockTo(p: number): void {
     clock[Clock.SEC] = pktSec[p];
@@ -163,18 +142,18 @@ export function createConnTracker(
   /** A closed connection leaves a tombstone, which is forgotten sooner than the connection would have been. */
   function bury(c: number): void {
     eviction.tombstone(c);
-    wheel.schedule(c, ticks[2]);
+    wheel.schedule(c, timeouts.closedTicks);
   }
 
   /** Ends record `c` by timeout at its deadline, unless it is a tombstone. */
   function finishInactive(c: number): void {
     if ((recMeta[c] & ConnMeta.ENDED) !== 0) return;
-    const kind = timeoutKind(c);
-    const deadline = recLast[c >> 1] + timeoutOf(c);
+    const kind = timeouts.kind(c);
+    const deadline = recLast[c >> 1] + timeouts.seconds(c);
     clock[Clock.GROUP] = nextGroup();
     if (streaming) streams.expireHoles(c, deadline);
     setClock(clock, deadline);
-    finish(c, kind === 0 ? EndReason.ESTABLISH_TIMEOUT : EndReason.INACTIVITY_TIMEOUT);
+    finish(c, kind === Timeout.ESTABLISH ? EndReason.ESTABLISH_TIMEOUT : EndReason.INACTIVITY_TIMEOUT);
   }
 
   function nextGroup(): number {
@@ -200,28 +179,18 @@ export function createConnTracker(
 
   /** The wheel's tick for record `c` has come: expired, or only looked at. */
   function due(c: number): void {
-    if (!endInactive(c, times[Time.NOW])) wheel.schedule(c, ticks[timeoutKind(c)]);
+    if (!endInactive(c, times[Time.NOW])) wheel.schedule(c, timeouts.ticks(c));
   }
 
   function endInactive(c: number, now: number): boolean {
-    if (now <= recLast[c >> 1] + timeoutOf(c)) return false;
+    if (now <= recLast[c >> 1] + timeouts.seconds(c)) return false;
     expire(c);
     return true;
   }
 
   /** Ends record `c`, if it is due and the wheel has not come to it yet. */
   function overdue(c: number): boolean {
-    return wheel.over(c, ticks[timeoutKind(c)]) && endInactive(c, times[Time.NOW]);
-  }
-
-  /** Ends records that are due anyway until there is room for one more. */
-  function dueMakeRoom(p: number): boolean {
-    const before = used();
-    let more = times[Time.LOOK] < 0;
-    while (more && used() === before) more = wheel.fire(DUE_WHEN_FULL);
-    clock[Clock.GROUP] = 0;
-    setClockTo(p);
-    return used() < before;
+    return wheel.over(c, timeouts.ticks(c)) && endInactive(c, times[Time.NOW]);
   }
 
   /** Gives up the holes of record `c` that were due when timers were told the time: they may not have come to it yet. */
@@ -238,24 +207,13 @@ export function createConnTracker(
     setClockTo(p);
   }
 
-  /** Room for one more record when the table is full: a tombstone's, or what `on_full` says. */
-  function makeRoom(p: number): boolean {
-    const tombstone = eviction.takeTombstone();
-    if (tombstone !== 0) {
-      counters[Counter.TOMBSTONES_EVICTED]++;
-      remove(tombstone);
-      return true;
-    }
-    const victim = eviction.victim();
-    if (victim === 0) return false;
-    expireHoles(victim, p);
-    if ((recMeta[victim] & ConnMeta.ENDED) === 0) {
-      finish(victim, EndReason.EVICTED);
-      setClockTo(p);
-    }
-    if ((recMeta[victim] & ConnMeta.USED) !== 0) remove(victim);
-    return true;
-  }
+  const makeRoom = createRoom(core, recMeta, table, eviction, {
+    isBehind: () => times[Time.LOOK] < 0,
+    fireDue: wheel.fire,
+    expireHoles,
+    finish,
+    setClockTo,
+  });
 
   /** Whether a TCP packet of no known connection opens one: 0 no, 1 yes, 2 yes and its receiver is the originator. */
   function opens(flags: number): number {
@@ -279,7 +237,7 @@ export function createConnTracker(
     }
     let c = insert(p, how === 2);
     if (c === 0) {
-      if (dueMakeRoom(p) || makeRoom(p)) c = insert(p, how === 2);
+      if (makeRoom(p)) c = insert(p, how === 2);
       if (c === 0) {
         counters[Counter.CONNS_REFUSED]++;
         return 0;
@@ -295,7 +253,7 @@ export function createConnTracker(
     recIsnLow[c] = 0;
     recLive[c] = 0;
     pktConn[p] = c;
-    wheel.schedule(c, ticks[timeoutKind(c)]);
+    wheel.schedule(c, timeouts.ticks(c));
     tracked.open(c, p);
     const actions = onL4FirstPacket(c, p);
     recActions[c] = actions;
@@ -316,7 +274,7 @@ export function createConnTracker(
       const reason = tcp.update(c, p) & ~TcpEvent.ESTABLISHED;
       if (reason !== 0) {
         recMeta[c] |= reason << ConnMeta.END_SHIFT;
-        wheel.schedule(c, ticks[2]);
+        wheel.schedule(c, timeouts.closedTicks);
       }
     }
   }
@@ -419,7 +377,7 @@ export function createConnTracker(
     const holes = streams !== undefined && !streams.checkTimeouts(times[Time.NOW], most);
     const more = holes || wheel.fire(most);
     // While some are left, every packet's connection is looked at.
-    times[Time.LOOK] = more ? Number.NEGATIVE_INFINITY : shortest;
+    times[Time.LOOK] = more ? Number.NEGATIVE_INFINITY : timeouts.shortest;
     clock[Clock.GROUP] = 0;
     return more;
   }
@@ -448,7 +406,7 @@ export function createConnTracker(
           reach(time) {
             times[Time.NOW] = time;
           },
-          isDue: (c) => times[Time.NOW] > recLast[c >> 1] + timeoutOf(c),
+          isDue: (c) => times[Time.NOW] > recLast[c >> 1] + timeouts.seconds(c),
           finishInactive,
           finishDrained,
         },
@@ -456,6 +414,6 @@ export function createConnTracker(
         next,
       );
     },
-    connections: used,
+    connections: table.used,
   };
 }
