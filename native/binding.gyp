@@ -23,7 +23,7 @@
       "conditions": [
         ["OS=='linux' and have_dpdk==1", {
           "defines": ["IRIS_HAVE_DPDK=1", "ALLOW_EXPERIMENTAL_API"],
-          "sources": ["src/eal.cc", "src/memory.cc", "src/port.cc", "src/flow.cc", "src/reader.cc", "src/ring.cc", "src/packet_socket.cc"],
+          "sources": ["src/eal.cc", "src/memory.cc", "src/port.cc", "src/flow.cc", "src/receive.cc", "src/reader.cc", "src/ring.cc", "src/packet_socket.cc"],
           "cflags": ["<!@(pkg-config --cflags libdpdk 2>/dev/null || true)"],
           "libraries": ["<!@(pkg-config --libs libdpdk 2>/dev/null || true)"]
         }],

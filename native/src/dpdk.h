@@ -69,6 +69,9 @@ struct RxQueue {
 // A ring between two workers, by its number; nullptr when there is none.
 rte_ring* ringAt(uint32_t id);
 
+// Words of a packet row.
+constexpr uint32_t ROW_WORDS = 32;
+
 struct Reader {
   uint32_t memoryId = 0;
   // Which bounce slots of the memory are its own.
@@ -96,6 +99,11 @@ struct Reader {
   uint64_t ringFull = 0;
 };
 
+// Fills at most `max` rows with the next burst, and returns how many. What was not held of the one before is given back.
+uint32_t readerPoll(Reader& reader, uint32_t max);
+// Whether workers still have to take what this reader handed on: then an empty poll says nothing about the device, which
+// was perhaps not even asked, or found no buffer.
+bool readerOthersLag(const Reader& reader);
 // Gives all mbufs back and lets go of the memory.
 void readerRelease(Reader& reader);
 

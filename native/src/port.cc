@@ -1,9 +1,11 @@
-// Devices and ports: hot plug of virtual devices, configuration, start and stop, what a device offers, statistics.
+// Devices and ports: hot plug of virtual devices, configuration, start and stop, what a device offers, statistics, and
+// frames sent one by one.
 #include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
+#include <rte_mbuf.h>
 
 #include <algorithm>
 #include <cstring>
@@ -244,6 +246,31 @@ static napi_value portXstats(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// portSend(port, queue, memory, frame): sends one frame; false when the device did not take it.
+static napi_value portSend(napi_env env, napi_callback_info info) {
+  Args<4> args(env, info);
+  Memory* memory = memoryAt(toUint(env, args[2], UINT32_MAX));
+  if (memory == nullptr) return fail(env, "no such packet memory");
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, args[3], &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array) {
+    return fail(env, "a frame must be a Uint8Array");
+  }
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(memory->pool);
+  if (mbuf == nullptr) return boolean(env, false);
+  if (length > rte_pktmbuf_tailroom(mbuf)) {
+    rte_pktmbuf_free(mbuf);
+    return fail(env, "a frame of %zu bytes does not fit", length);
+  }
+  memcpy(rte_pktmbuf_append(mbuf, static_cast<uint16_t>(length)), data, length);
+  uint16_t sent = rte_eth_tx_burst(static_cast<uint16_t>(toUint(env, args[0], UINT16_MAX)),
+                                   static_cast<uint16_t>(toUint(env, args[1])), &mbuf, 1);
+  if (sent == 0) rte_pktmbuf_free(mbuf);
+  return boolean(env, sent == 1);
+}
+
 void definePort(napi_env env, napi_value exports) {
   define(env, exports, "deviceProbe", deviceProbe);
   define(env, exports, "deviceRemove", deviceRemove);
@@ -255,6 +282,7 @@ void definePort(napi_env env, napi_value exports) {
   define(env, exports, "portStop", portStop);
   define(env, exports, "portStats", portStats);
   define(env, exports, "portXstats", portXstats);
+  define(env, exports, "portSend", portSend);
 }
 
 }  // namespace iris

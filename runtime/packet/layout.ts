@@ -90,7 +90,7 @@ export const enum Wire {
   MOST = 0x3fffffff,
 }
 
-/** Values of `Pkt.HOLD` that are not above zero; native/src/reader.cc has them too. */
+/** Values of `Pkt.HOLD` that are not above zero; native/src/receive.cc has them too. */
 export const enum Hold {
   /** The bytes are a copy: there is no mbuf to be kept. */
   NOT_HOLDABLE = -1,

@@ -2,7 +2,7 @@
  * A worker's receive queues as a `PacketSource`. The frames stay in the packet memory that the device wrote them to;
  * a row's OFFSET points there until the next poll.
  *
- * Hot: `poll` runs once per burst; everything per packet is native (native/src/reader.cc).
+ * Hot: `poll` runs once per burst; everything per packet is native (native/src/receive.cc).
  */
 
 import { Burst, LinkType, type PacketMemory, Pkt } from '../packet/layout.ts';
