@@ -39,6 +39,7 @@ export {
   gauge,
   type MetricOptions,
 } from './stats/metrics.ts';
+export { type App, type Create, defineApp, type HandlersOf } from './subscription/app.ts';
 export {
   addressSteps,
   type Classifier,
@@ -46,7 +47,8 @@ export {
   type FamilyRule,
   rangeMap,
 } from './subscription/classifier.ts';
-export { type Column, type ColumnView, columnView, keep } from './subscription/column-view.ts';
+export type { Column } from './subscription/column.ts';
+export { type ColumnView, columnView, keep } from './subscription/column-view.ts';
 export type {
   Actions,
   Core,
@@ -59,17 +61,13 @@ export type {
 // What users write with.
 export {
   Accept,
-  type App,
   type bool,
   Continue,
-  type Create,
   callback,
   Drop,
   datatype,
-  defineApp,
   type f64,
   filter,
-  type HandlersOf,
   type i32,
   type Level,
   on,

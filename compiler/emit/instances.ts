@@ -1,30 +1,11 @@
 /** Instances of users' callback and filter classes: one per connection, made at the first call, let go of at its end. */
-import type { DataTypeInfo } from '../analysis/info.ts';
 import { pendingFilter } from '../plan/atom.ts';
 import { pendingFilters } from '../plan/data.ts';
 import { ownerOf } from '../plan/parts.ts';
-import type { Thread } from '../plan/threads.ts';
-import { type Context, callbackLocal, type Subscriber } from './context.ts';
+import { type Context, callbackLocal, type Instances, type Subscriber } from './context.ts';
 import { camelCase, stringLiteral } from './text.ts';
 import { argumentsOf, typeByName } from './values.ts';
 import { type FunctionView, lines, type NodeView } from './view.ts';
-
-/** A class of which connections have instances. */
-export interface Instances {
-  readonly key: string;
-  readonly name: string;
-  readonly module: string;
-  /** The local that is constructed: of callbacks what stands for the class on this core. */
-  readonly made?: string;
-  readonly params: readonly DataTypeInfo[];
-  /** The array of instances, and the function that gives a connection's. */
-  readonly array: string;
-  readonly accessor: string;
-  /** Threads that may come to call it. */
-  readonly threads: readonly Thread[];
-  /** Of these, threads that call it from the first packet on. */
-  readonly atOnce: readonly Thread[];
-}
 
 type Draft = Omit<Instances, 'array' | 'accessor'>;
 

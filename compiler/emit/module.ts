@@ -2,11 +2,12 @@
 import { ABI_VERSION } from '../../runtime/packet/layout.ts';
 import { ownersOf } from '../plan/parts.ts';
 import type { ProgramPlan } from '../plan/plan.ts';
-import { type Context, makeContext } from './context.ts';
+import type { Context } from './context.ts';
 import { callbackLines, deliverFunctions, handlerLines, handlerViews } from './deliver.ts';
 import { familyLines } from './families.ts';
 import { instanceFunctions, instanceLines } from './instances.ts';
 import type { ColumnCompiler } from './layout.ts';
+import { makeContext } from './make-context.ts';
 import { createRenderer, type Templates } from './render.ts';
 import { RUNTIME } from './scope.ts';
 import { commentText, digest, LINE, propertyKey, stringLiteral } from './text.ts';

@@ -9,8 +9,8 @@ import { pathToFileURL } from 'node:url';
 import { ExitCode, IrisError } from '../errors.ts';
 import { ABI_VERSION } from '../packet/layout.ts';
 import { PARSERS } from '../protocols/registry.ts';
+import type { App } from '../subscription/app.ts';
 import type { Core, Plan, Subscription } from '../subscription/contract.ts';
-import type { App } from '../subscription/decorators.ts';
 
 /** A program ready to run: its plan, and the factory that each worker calls once. */
 export interface LoadedApp {

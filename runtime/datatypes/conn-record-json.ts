@@ -1,6 +1,7 @@
 /** Writes connection records out of their columns: what `ConnRecord.toJSON` has. Hot: most lines of most runs. */
 import { ConnMeta, END_REASON_NAMES, Rec } from '../conntrack/layout.ts';
-import { type ColumnPlaces, type RecordWriter, wordOf } from '../subscription/json-writers.ts';
+import { wordOf } from '../subscription/column.ts';
+import type { ColumnPlaces, RecordWriter } from '../subscription/json-writers.ts';
 import type { LineBuffer } from '../subscription/line-buffer.ts';
 import { type Literal, literal } from '../subscription/prepared-text.ts';
 import type { FiveTuple } from './five-tuple.ts';

@@ -3,7 +3,7 @@
  * move them about.
  */
 import type { LineBuffer } from '../subscription/line-buffer.ts';
-import { compareEntries, type Entry } from './line-order.ts';
+import { compareEntries, type Entry } from './entry.ts';
 import { createLineStore, type LineBlock } from './line-store.ts';
 
 export interface EntryTable {

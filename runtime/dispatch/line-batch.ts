@@ -3,7 +3,7 @@
  * thread can keep up with. A worker that is too far ahead of it, or of the others, waits for them, or drops what finds no
  * room and counts it: a core that receives from a port must not wait.
  */
-import type { Entry, EntrySink } from './line-order.ts';
+import type { Entry, EntrySink } from './entry.ts';
 
 /** Entries as they cross threads. Entry `i` is the text from byte `ends[i - 1]` to `ends[i]` - 1. */
 export interface LineBatch {

@@ -10,39 +10,14 @@
 import { Clock } from '../clock.ts';
 import { Pkt } from '../packet/layout.ts';
 import type { LineBuffer } from '../subscription/line-buffer.ts';
+import { type EntrySink, type Place, TIMERS_KEY } from './entry.ts';
 import { createEntryTable } from './entry-table.ts';
-import { compareTexts, type StoredText } from './line-store.ts';
-
-/** Behind every frame. */
-const TIMERS_KEY = Number.MAX_SAFE_INTEGER;
 
 /** More packets than a frame can hold. */
 const MOST_PARTS = 4096;
 
 /** At the end of the run: lines that lie one behind the other are handed on at once. */
 const DRAINED_AT_ONCE = 64;
-
-/** Where lines belong. Compared word by word, and then, if `timers`, by text. */
-export interface Place {
-  /** Seconds since 1970; infinite for what the end of the run ended. */
-  readonly time: number;
-  /** The number of the frame; {@link TIMERS_KEY} for what timers brought about; at the end of the run seconds. */
-  readonly key: number;
-}
-
-/** Lines that belong together, one or more, each with its newline: bytes of a block. */
-export interface Entry extends Place, StoredText {
-  /** They come from timers or from the end of the run: equal places are ordered by text. */
-  readonly timers: boolean;
-}
-
-/** Takes entries in their order. */
-export interface EntrySink {
-  /** `entry` is valid during the call, its bytes until the next call of `passed` returns. */
-  entry(entry: Entry): void;
-  /** Nothing before that place comes any more. */
-  passed(time: number, key: number): void;
-}
 
 export interface LineOrder {
   /** Where lines are written, each with its newline. */
@@ -59,13 +34,6 @@ export interface LineOrder {
   drain(): void;
   /** Hands on everything. */
   end(): void;
-}
-
-/** Negative when `a` stands before `b`. Equal only for what may stand either way. */
-export function compareEntries(a: Entry, b: Entry): number {
-  if (a.time !== b.time) return a.time < b.time ? -1 : 1;
-  if (a.key !== b.key) return a.key - b.key;
-  return a.timers && b.timers ? compareTexts(a, b) : 0;
 }
 
 function isBefore(place: Place, time: number, key: number): boolean {

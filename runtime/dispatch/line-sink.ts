@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { isatty } from 'node:tty';
 import { ExitCode, IrisError } from '../errors.ts';
-import type { EntrySink } from './line-order.ts';
+import type { EntrySink } from './entry.ts';
 
 const BUFFER_BYTES = 64 * 1024;
 /** A sink with so many bytes waiting for the reader is full. */

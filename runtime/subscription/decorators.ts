@@ -2,7 +2,6 @@
  * What a user's TypeScript file says of its classes and functions. The decorators are the standard ones and do nothing at
  * run time: the compiler reads them from the source (compiler/analysis).
  */
-import type { Core, Plan, Subscription } from './contract.ts';
 
 /** State transitions of a connection: where code may hook in. */
 export type Level =
@@ -113,35 +112,6 @@ export function filter<F extends FilterFunction>(level: Level | readonly Level[]
 export function filter(what: Class | FilterOptions | Level | readonly Level[], fn?: object): unknown {
   if (typeof what === 'function') return undefined;
   return typeof fn === 'function' ? fn : nothing;
-}
-
-/** The `create` of a generated module; it carries the module's plan, which a worker needs before it can call it. */
-export interface Create<Handlers> {
-  (core: Core, handlers: Handlers): Subscription;
-  readonly plan: Plan;
-}
-
-/** An app: a generated module with its handlers bound, which `iris-run` loads in every core's worker. */
-export interface App {
-  readonly plan: Plan;
-  readonly create: (core: Core) => Subscription;
-  /** The same with other handlers: dispatch puts its own in the place of some. */
-  readonly createWith?: (core: Core, handlers: Readonly<Record<string, unknown>>) => Subscription;
-  readonly handlers?: object;
-}
-
-/** The handlers that a generated module takes. Told from `create` alone, so that a wrong one is an error where it stands. */
-export type HandlersOf<C> = C extends Create<infer Handlers> ? Handlers : never;
-
-/** Binds handlers to a generated module: `export default defineApp(create, { handshakes(tls, ft) { … } })`. */
-export function defineApp<C extends Create<never>>(create: C, handlers: HandlersOf<C>): App;
-export function defineApp<Handlers>(create: Create<Handlers>, handlers: Handlers): App {
-  return {
-    plan: create.plan,
-    create: (core) => create(core, handlers),
-    createWith: (core, others) => create(core, others as Handlers),
-    handlers: handlers as object,
-  };
 }
 
 function nothing(): void {}

@@ -3,7 +3,7 @@
  * belongs to one `toJSON` and writes what JSON.stringify makes of it; a class that brings its own `toJSON` has none.
  */
 
-import type { Column, Follower, Records } from './column-view.ts';
+import type { Column, Follower, Records } from './column.ts';
 import type { LineBuffer } from './line-buffer.ts';
 
 /** Writes a value. */
@@ -50,11 +50,4 @@ export function writerOf(value: object): JsonWriter<object> | undefined {
 /** What writes the columns of a class with that `toJSON`; undefined where it is not known. */
 export function columnWriterOf(toJSON: unknown): ColumnWriter | undefined {
   return (toJSON as Written | undefined)?.[COLUMN_WRITER];
-}
-
-/** The first word of a field. Throws TypeError when there is no such column. */
-export function wordOf(columns: readonly Column[], name: string): number {
-  const found = columns.find((column) => column.name === name);
-  if (found === undefined) throw new TypeError(`no column ${name}`);
-  return found.word;
 }

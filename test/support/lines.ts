@@ -1,6 +1,6 @@
 /** Lines of text for what takes them as bytes. */
 
-import type { Entry } from '../../runtime/dispatch/line-order.ts';
+import type { Entry } from '../../runtime/dispatch/entry.ts';
 import { type StoredText, storedText } from '../../runtime/dispatch/line-store.ts';
 import { LineBuffer } from '../../runtime/subscription/line-buffer.ts';
 

@@ -5,7 +5,7 @@ import { L4Pdu } from '../../../runtime/conntrack/l4-pdu.ts';
 import { ConnMeta, EndReason, Rec, recColumns } from '../../../runtime/conntrack/layout.ts';
 import { column, columnF, pktColumns } from '../../../runtime/packet/columns.ts';
 import { Pkt } from '../../../runtime/packet/layout.ts';
-import type { Column } from '../../../runtime/subscription/column-view.ts';
+import type { Column } from '../../../runtime/subscription/column.ts';
 
 /** First word of the record and of the packet row that tests use; neither is zero, so that forgotten bases show. */
 export const C = 128;

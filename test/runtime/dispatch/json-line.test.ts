@@ -8,7 +8,8 @@ import { Lifespan } from '../../../runtime/datatypes/lifespan.ts';
 import { createEmitter } from '../../../runtime/dispatch/emit.ts';
 import { createLineWriter } from '../../../runtime/dispatch/json-line.ts';
 import { createLineStore, storedText } from '../../../runtime/dispatch/line-store.ts';
-import { type Column, type ColumnType, columnView } from '../../../runtime/subscription/column-view.ts';
+import type { Column, ColumnType } from '../../../runtime/subscription/column.ts';
+import { columnView } from '../../../runtime/subscription/column-view.ts';
 import { written } from '../../support/lines.ts';
 
 const test = suite('dispatch/json-line');

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { compareEntries } from '../../../runtime/dispatch/entry.ts';
 import { createLineBatcher, type LineBatch, MOST_UNDER_WAY } from '../../../runtime/dispatch/line-batch.ts';
 import { createLineMerger } from '../../../runtime/dispatch/line-merger.ts';
-import { compareEntries } from '../../../runtime/dispatch/line-order.ts';
 import { storedText } from '../../../runtime/dispatch/line-store.ts';
 import { entryOf } from '../../support/lines.ts';
 

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Column, columnView, keep } from '../../../runtime/subscription/column-view.ts';
+import type { Column } from '../../../runtime/subscription/column.ts';
+import { columnView, keep } from '../../../runtime/subscription/column-view.ts';
 
 const test = suite('columnView');
 
