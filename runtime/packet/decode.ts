@@ -17,6 +17,7 @@ import { createAddressHash, createNetworkReader } from './network.ts';
 import { ownerOf } from './owner.ts';
 import { createFlowHash, createTransportReader, IpProto, type TransportReader } from './transport.ts';
 import { createTunnelReader } from './tunnels.ts';
+import { createFrameAssembler } from './wifi-fragments.ts';
 
 export interface DecoderOptions {
   /** Secret of the run that seeds the hash; all workers of a run must use the same one. Default 0. */
@@ -93,13 +94,15 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
   const counters = options.counters ?? createCounters();
   const addressHash = createAddressHash(memory, seed);
   const ether = createEtherReader(memory, pkt, counters);
-  const link = createLinkReader(memory, pkt, ether);
+  const { fragments } = options;
+  const assembler = fragments && createFrameAssembler(memory, pkt, counters, fragments.frames);
+  const link = createLinkReader(memory, pkt, ether, assembler);
   /** By row, where the next packet of its frame begins; 0 where there is none. And how many rows have one. */
   const following = new Int32Array(Burst.MAX + 1);
   let aggregates = 0;
   const decap = options.decap !== undefined && decapsulates(options.decap) ? options.decap : undefined;
   const readTransport = transportReader();
-  const readNetwork = createNetworkReader(memory, pkt, addressHash, readTransport, options.fragments, counters);
+  const readNetwork = createNetworkReader(memory, pkt, addressHash, readTransport, fragments, counters);
 
   function transportReader(): TransportReader {
     const plain = createTransportReader(memory, pkt, seed, counters);
@@ -123,6 +126,11 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
       aggregates++;
     }
     if (!isIp) return;
+    const assembled = link.assembledEnd();
+    if (assembled !== 0) {
+      readNetwork(p, assembled, assembled);
+      return;
+    }
     const frame = pkt[p + Pkt.OFFSET];
     const [capEnd, wireEnd] = [frame + pkt[p + Pkt.CAPLEN], frame + pkt[p + Pkt.WIRELEN]];
     const end = link.packetEnd() === 0 ? wireEnd : Math.min(wireEnd, link.packetEnd());
@@ -202,8 +210,6 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
     return true;
   }
 
-  const { fragments } = options;
-
   function readTime(p: number): void {
     pktTs[p >> 1] = (pktSec[p] >>> 0) + pktNsec[p] * 1e-9;
     pktGap[p] = 0;
@@ -249,6 +255,7 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
 
   function decode(n: number): void {
     fragments?.newBurst();
+    assembler?.newBurst();
     if (aggregates > 0) {
       aggregates = 0;
       following.fill(0);

@@ -8,6 +8,7 @@
  */
 import { Counter, type Counters } from '../stats/counters.ts';
 import { Meta, type PacketMemory, Pkt } from './layout.ts';
+import type { Room } from './wifi-fragments.ts';
 
 export interface FragmentTable {
   /** Frees what the last burst completed. Call before a burst is decoded. */
@@ -32,6 +33,8 @@ export interface FragmentTable {
   captured(): number;
   /** Protocol (IPv4) or next header (IPv6) of the datagram that `add` just returned. */
   proto(): number;
+  /** The part of the slab that is for pieces of frames (wifi-fragments.ts): one datagram's place, where there are many. */
+  readonly frames: Room;
 }
 
 export interface FragmentOptions {
@@ -45,6 +48,8 @@ export interface FragmentOptions {
 const enum Size {
   DATAGRAM = 65536,
   MAX_DATAGRAMS = 64,
+  /** Places from which on one is for frames. */
+  MANY = 5,
   /** Bits of one datagram's map, one per eight bytes, in words. */
   MAP_WORDS = 256,
 }
@@ -60,7 +65,7 @@ const enum State {
 
 /** The part of a worker's slab that is for fragments: the last quarter, or as much of it as they can use. */
 export function fragmentSlab(memory: PacketMemory): { readonly offset: number; readonly bytes: number } {
-  const bytes = Math.min(Size.DATAGRAM * Size.MAX_DATAGRAMS, Math.floor(memory.slabLength / 4));
+  const bytes = Math.min(Size.DATAGRAM * (Size.MAX_DATAGRAMS + 1), Math.floor(memory.slabLength / 4));
   return { offset: memory.slabOffset + memory.slabLength - bytes, bytes };
 }
 
@@ -75,7 +80,8 @@ export function createFragmentTable(
   options: FragmentOptions,
 ): FragmentTable {
   const { view, bytes } = memory;
-  const slots = Math.min(Size.MAX_DATAGRAMS, Math.floor(options.bytes / Size.DATAGRAM));
+  const places = Math.floor(options.bytes / Size.DATAGRAM);
+  const slots = Math.min(Size.MAX_DATAGRAMS, places < Size.MANY ? places : places - 1);
   const timeout = options.timeout ?? 30;
   const state = new Uint8Array(slots);
   const keys = new Int32Array(slots * KEY_WORDS);
@@ -206,5 +212,9 @@ export function createFragmentTable(
     length: () => lastLength,
     captured: () => lastCaptured,
     proto: () => lastProto,
+    frames: {
+      offset: options.offset + slots * Size.DATAGRAM,
+      bytes: places < Size.MANY ? 0 : Size.DATAGRAM,
+    },
   };
 }

@@ -9,6 +9,7 @@ import { Counter } from '../stats/counters.ts';
 import { type EtherReader, EtherType } from './ether.ts';
 import { LinkType, type PacketMemory, Pkt } from './layout.ts';
 import { createWifiReader } from './wifi.ts';
+import type { FrameAssembler } from './wifi-fragments.ts';
 
 /** Network layers of frame relay, and where they are told by SNAP (RFC 2427 section 3). */
 const enum Nlpid {
@@ -34,12 +35,19 @@ export interface LinkReader {
   next(): number;
   /** Where the packet just read ends on the wire, if it is in an aggregate, else 0. */
   packetEnd(): number;
+  /** Where the packet just read ends, if its frame came in pieces and lies in the slab, else 0. */
+  assembledEnd(): number;
 }
 
-export function createLinkReader(memory: PacketMemory, pkt: Int32Array, reader: EtherReader): LinkReader {
+export function createLinkReader(
+  memory: PacketMemory,
+  pkt: Int32Array,
+  reader: EtherReader,
+  assembler: FrameAssembler | undefined,
+): LinkReader {
   const { view } = memory;
   const { ether, ppp, ip, fail } = reader;
-  const wifi = createWifiReader(memory, pkt, reader);
+  const wifi = createWifiReader(memory, pkt, reader, assembler);
 
   /** BSD loopback: an address family in the byte order of the machine that captured. */
   function family(p: number, at: number, end: number, header = 4): boolean {
@@ -159,7 +167,9 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, reader: 
     const at = pkt[p + Pkt.OFFSET];
     reader.begin();
     wifi.begin();
-    return linked(p, pkt[p + Pkt.LINK] & 0xffff, at, at + pkt[p + Pkt.CAPLEN]);
+    const isIp = linked(p, pkt[p + Pkt.LINK] & 0xffff, at, at + pkt[p + Pkt.CAPLEN]);
+    wifi.enterTunnels();
+    return isIp;
   }
 
   function linked(p: number, type: number, at: number, end: number): boolean {
@@ -259,6 +269,7 @@ export function createLinkReader(memory: PacketMemory, pkt: Int32Array, reader: 
     },
     next: wifi.next,
     packetEnd: wifi.packetEnd,
+    assembledEnd: wifi.assembledEnd,
   };
 }
 

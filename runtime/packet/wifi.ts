@@ -1,11 +1,12 @@
 /**
  * IEEE 802.11 from captures of a radio: the header in front of the frame, the frame's own, and aggregates of several packets
- * (A-MSDU), whose packets are read one after the other. Every length is checked before a byte is read.
+ * (A-MSDU), whose packets are read one after the other, and frames in pieces. Every length is checked before a byte is read.
  */
 import { Counter } from '../stats/counters.ts';
 import type { EtherReader } from './ether.ts';
 import { EtherType } from './ether.ts';
 import { Meta, type PacketMemory, Pkt } from './layout.ts';
+import type { FrameAssembler } from './wifi-fragments.ts';
 
 export interface WifiReader {
   /** Reads an 802.11 frame at `at`; no byte at or behind `end` is there. True if IP follows. */
@@ -22,8 +23,12 @@ export interface WifiReader {
   next(): number;
   /** Where the packet just read ends in its aggregate; 0 when it is in none. */
   packetEnd(): number;
+  /** Where the frame just read ends if it was put together and so lies in the slab; else 0. */
+  assembledEnd(): number;
   /** A new frame. */
   begin(): void;
+  /** What is read from here on is in a tunnel: pieces of frames there are only counted. */
+  enterTunnels(): void;
 }
 
 /** Bits of a frame's first byte (IEEE 802.11-2020 section 9.2.4.1): type and subtype. */
@@ -47,6 +52,7 @@ const enum Flag {
 const AGGREGATE = 0x80;
 /** Flags of radiotap. */
 const enum Radiotap {
+  WITH_FCS = 0x10,
   PADDED = 0x20,
   BAD_FCS = 0x40,
 }
@@ -54,11 +60,35 @@ const enum Radiotap {
 const SUBFRAME_HEADER = 14;
 const LEAST_SUBFRAME = 8;
 
-export function createWifiReader(memory: PacketMemory, pkt: Int32Array, reader: EtherReader): WifiReader {
+/** How a frame lies in memory. */
+const enum Form {
+  PLAIN = 0,
+  /** The radio aligned the body to four bytes. */
+  PADDED = 1,
+  /** A check sequence is at the end. */
+  WITH_FCS = 2,
+  /** The first two bytes are swapped. */
+  SWAPPED = 4,
+}
+
+/** The kind of traffic of frames without QoS. */
+const NO_TID = 16;
+/** Bytes of a frame check sequence. */
+const FCS = 4;
+
+/** Pieces of frames are put together by `assembler`; without it they are counted. */
+export function createWifiReader(
+  memory: PacketMemory,
+  pkt: Int32Array,
+  reader: EtherReader,
+  assembler: FrameAssembler | undefined,
+): WifiReader {
   const { view } = memory;
   const { ether, fail } = reader;
   let next = 0;
   let packetEnd = 0;
+  let assembledEnd = 0;
+  let inTunnel = false;
 
   /** A packet of an A-MSDU (section 9.3.2.2), each but the last padded to four bytes. */
   function subframe(p: number, at: number, end: number): boolean {
@@ -73,21 +103,37 @@ export function createWifiReader(memory: PacketMemory, pkt: Int32Array, reader: 
     return ether(p, EtherType.BRIDGING, at, Math.min(end, packetEnd));
   }
 
-  /** `padded` when the radio aligned the body to four bytes. */
-  function data(p: number, at: number, end: number, padded: boolean, swapped = false): boolean {
+  /** A piece of a frame (section 10.5): its header at `at`, its body at `body`. */
+  function piece(p: number, at: number, tid: number, body: number, end: number, more: boolean): boolean {
+    // Of a frame that was cut in the capture nobody could tell where its other pieces belong.
+    const whole = pkt[p + Pkt.CAPLEN] >= pkt[p + Pkt.WIRELEN] && end > body;
+    // One that the radio received wrong is sent again.
+    const broken = !whole || (pkt[p + Pkt.META] & Meta.BAD_FCS) !== 0;
+    if (assembler === undefined || inTunnel || broken) return fail(Counter.FRAGMENTS);
+    const start = assembler.add(p, at, tid, body, end, more);
+    if (start < 0) return fail(Counter.FRAGMENTS);
+    assembledEnd = start + assembler.length();
+    return ether(p, 0, start, assembledEnd);
+  }
+
+  /** A frame at `at`, `form` bits of {@link Form}. */
+  function data(p: number, at: number, end: number, form: number): boolean {
     if (at + 24 > end) return fail(Counter.TRUNCATED_LINK);
+    const swapped = (form & Form.SWAPPED) !== 0;
     const control = view.getUint8(swapped ? at + 1 : at);
     const flags = view.getUint8(swapped ? at : at + 1);
     if ((control & (Control.TYPE | Control.NULL)) !== Control.DATA) return fail(Counter.NOT_IP);
     if ((flags & Flag.PROTECTED) !== 0) return fail(Counter.ENCRYPTED_LINK);
-    // Nothing puts fragments of frames together: the later ones have no headers, and the first one lacks data.
-    const fragment = view.getUint8(at + 22) & 0xf;
-    if (fragment !== 0 || (flags & Flag.MORE_FRAGMENTS) !== 0) return fail(Counter.FRAGMENTS);
     const qos = at + ((flags & Flag.BOTH_SYSTEMS) === Flag.BOTH_SYSTEMS ? 30 : 24);
     let body = qos;
     if ((control & Control.QOS) !== 0) body += (flags & Flag.ORDER) !== 0 ? 6 : 2;
-    if (padded) body = at + ((body - at + 3) & ~3);
+    if ((form & Form.PADDED) !== 0) body = at + ((body - at + 3) & ~3);
     if (body > end) return fail(Counter.TRUNCATED_LINK);
+    const more = (flags & Flag.MORE_FRAGMENTS) !== 0;
+    if (more || (view.getUint8(at + 22) & 0xf) !== 0) {
+      const tid = (control & Control.QOS) !== 0 ? view.getUint8(qos) & 0xf : NO_TID;
+      return piece(p, at, tid, body, (form & Form.WITH_FCS) !== 0 ? end - FCS : end, more);
+    }
     if ((control & Control.QOS) !== 0 && (view.getUint8(qos) & AGGREGATE) !== 0) return subframe(p, body, end);
     // Length zero makes `ether` expect LLC/SNAP.
     return ether(p, 0, body, end);
@@ -110,14 +156,16 @@ export function createWifiReader(memory: PacketMemory, pkt: Int32Array, reader: 
       if (fields < at + length) flags = view.getUint8(fields);
     }
     if ((flags & Radiotap.BAD_FCS) !== 0) pkt[p + Pkt.META] |= Meta.BAD_FCS;
-    return data(p, at + length, end, (flags & Radiotap.PADDED) !== 0);
+    const padded = (flags & Radiotap.PADDED) !== 0 ? Form.PADDED : 0;
+    const checked = (flags & Radiotap.WITH_FCS) !== 0 ? Form.WITH_FCS : 0;
+    return data(p, at + length, end, padded | checked);
   }
 
   return {
-    frame: (p, at, end) => data(p, at, end, false),
+    frame: (p, at, end) => data(p, at, end, Form.PLAIN),
     tunnelled(p, at, end) {
       const inOrder = at < end && (view.getUint8(at) & ~Control.SUBTYPE) === Control.DATA;
-      return data(p, at, end, false, !inOrder);
+      return data(p, at, end, inOrder ? Form.PLAIN : Form.SWAPPED);
     },
     radiotap,
     monitor(p, at, end) {
@@ -127,14 +175,20 @@ export function createWifiReader(memory: PacketMemory, pkt: Int32Array, reader: 
       const littleEndian = !avs && view.getUint16(at + 4) !== 0;
       const length = view.getUint32(at + 4, littleEndian);
       if (length < 8 || length > end - at) return fail(Counter.TRUNCATED_LINK);
-      return data(p, at + length, end, false);
+      return data(p, at + length, end, Form.PLAIN);
     },
     subframe,
     next: () => next,
     packetEnd: () => packetEnd,
+    assembledEnd: () => assembledEnd,
     begin() {
       next = 0;
       packetEnd = 0;
+      assembledEnd = 0;
+      inTunnel = false;
+    },
+    enterTunnels() {
+      inTunnel = true;
     },
   };
 }

@@ -8,8 +8,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DECAP_ALL } from '../../runtime/packet/decap-config.ts';
 import { createDecoder } from '../../runtime/packet/decode.ts';
 import { createFragmentTable } from '../../runtime/packet/fragments.ts';
-import { Meta, type PacketMemory, Pkt } from '../../runtime/packet/layout.ts';
+import { LinkType, Meta, type PacketMemory, Pkt } from '../../runtime/packet/layout.ts';
 import { Counter, createCounters, namedCounters } from '../../runtime/stats/counters.ts';
+import { pieces, snap } from '../support/encapsulations.ts';
 import { createEngine, type Frame, packetMemory, type Told } from '../support/engine.ts';
 import * as make from '../support/frames.ts';
 import { createRandom, type Random } from '../traffic/random.ts';
@@ -19,14 +20,24 @@ import { cpuMs, type FuzzResult } from './fuzz.ts';
 const T0 = 1_700_000_000;
 /** The slab lies in front of the frames here, but not at 0: an offset of 0 means that there is none. */
 const SLAB_AT = 64;
-const SLAB = SLAB_AT + (1 << 18);
+/** As many datagrams as it takes for pieces of 802.11 frames to have a place, too. */
+const SLAB = SLAB_AT + 5 * 65536;
 const ROOM = 1 << 17;
 /** Numbers at which lengths and types turn. */
 const EDGES = [0, 1, 2, 4, 5, 6, 8, 17, 20, 40, 41, 44, 47, 60, 0x40, 0x45, 0x46, 0x4f, 0x60, 0x7f, 0x80, 0xfe, 0xff];
 
+/** An 802.11 frame in pieces, each of which may be spoilt. */
+function spoiltPieces(random: Random) {
+  const size = Math.ceil(snap.length / (2 + random.below(3)));
+  const frames = pieces(snap, size, { sequence: random.below(3), sender: random.below(3) });
+  return frames.map((bytes) => {
+    const sample = { bytes, link: LinkType.IEEE802_11 };
+    return random.chance(0.8) ? { ...sample, wirelen: bytes.length } : spoilt(random, sample);
+  });
+}
+
 /** A frame, spoilt; or what was on the wire of it, cut. */
-function spoilt(random: Random): { bytes: Uint8Array; wirelen: number; link: number } {
-  const sample = random.pick(FRAMES);
+function spoilt(random: Random, sample = random.pick(FRAMES)): { bytes: Uint8Array; wirelen: number; link: number } {
   let bytes: Uint8Array = sample.bytes.slice();
   for (let n = random.below(4); n > 0; n--) {
     const at = random.below(bytes.length + 1);
@@ -87,13 +98,13 @@ function createBareDecoder(seed: number) {
   return ({ bytes: frame, wirelen, link }: ReturnType<typeof spoilt>) => {
     const at = bytes.length - frame.length;
     bytes.set(frame, at);
-    ts += 1;
+    ts += 0.25;
     pkt.fill(-1);
     pkt[Pkt.OFFSET] = at;
     pkt[Pkt.CAPLEN] = frame.length;
     pkt[Pkt.WIRELEN] = wirelen;
-    pkt[Pkt.SEC] = ts;
-    pkt[Pkt.NSEC] = 0;
+    pkt[Pkt.SEC] = Math.floor(ts);
+    pkt[Pkt.NSEC] = (ts % 1) * 1e9;
     pkt[Pkt.LINK] = link;
     decode(1);
     do {
@@ -142,10 +153,12 @@ function faultOfLives(told: readonly Told[]): string | undefined {
   return open.size === 0 ? undefined : `${[...open][0]} was never cleared`;
 }
 
-const memory = packetMemory(1 << 19, 1 << 19);
+const memory = packetMemory(1 << 19, 1 << 21);
 
 function packetsRun(random: Random, decode: ReturnType<typeof createBareDecoder>): [string | undefined, number] {
-  const frames = Array.from({ length: 1 + random.below(100) }, () => spoilt(random));
+  const frames = Array.from({ length: 1 + random.below(100) }, () =>
+    random.chance(0.03) ? spoiltPieces(random) : [spoilt(random)],
+  ).flat();
   const shown = () => frames.map((f) => `${f.link} ${f.wirelen} ${Buffer.from(f.bytes).toString('hex')}`).join('\n');
   for (const frame of frames) {
     const fault = decode(frame);

@@ -24,6 +24,33 @@ export function dataFrame(control: 0x08 | 0x88, qos = 0): Uint8Array {
   return control === 0x08 ? header : concat(header, Uint8Array.of(qos, 0));
 }
 
+export interface PiecesOptions {
+  /** Sequence number. */
+  readonly sequence?: number;
+  /** Last byte of the transmitter's address. */
+  readonly sender?: number;
+  /** Kind of traffic of a QoS frame. */
+  readonly tid?: number;
+  /** What is in front of each piece and behind it: a radio's header, a check sequence. */
+  readonly before?: Uint8Array;
+  readonly behind?: Uint8Array;
+  readonly retry?: boolean;
+}
+
+/** 802.11 frames with pieces of `body`, `size` bytes each (IEEE 802.11-2020 section 10.5). */
+export function pieces(body: Uint8Array, size: number, options: PiecesOptions = {}): Uint8Array[] {
+  const { sequence = 100, sender = 2, tid, before = new Uint8Array(0), behind = new Uint8Array(0), retry } = options;
+  const count = Math.ceil(body.length / size);
+  return Array.from({ length: count }, (_, i) => {
+    const flags = 0x02 | (i < count - 1 ? 0x04 : 0) | (retry ? 0x08 : 0);
+    const addresses = [1, sender, 3].map((last) => Uint8Array.of(0, 0, 0x5e, 0, 1, last));
+    const control = Uint8Array.of(((sequence & 15) << 4) | i, sequence >> 4);
+    const header = concat(Uint8Array.of(tid === undefined ? 0x08 : 0x88, flags, 0, 0), ...addresses, control);
+    const qos = tid === undefined ? new Uint8Array(0) : Uint8Array.of(tid, 0);
+    return concat(before, header, qos, body.slice(i * size, (i + 1) * size), behind);
+  });
+}
+
 /** An Ethernet frame between addresses of a known maker: over MPLS nothing but that tells tshark what it is. */
 const known = concat(u16(0x0000, 0x5e00, 0x0101, 0x0000, 0x5e00, 0x0102, 0x0800), packet);
 /** Token ring's and FDDI's addresses. */

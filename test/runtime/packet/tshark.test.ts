@@ -5,8 +5,8 @@ import * as assert from 'uvu/assert';
 
 import { DECAP_ALL, DECAP_DEFAULTS, type DecapConfig } from '../../../runtime/packet/decap-config.ts';
 import { buildPcapng, captureFolder, type PcapngBlock } from '../../support/captures.ts';
-import { AGGREGATES, LINKS, NETWORKS, TUNNELS } from '../../support/encapsulations.ts';
-import { createEngine } from '../../support/engine.ts';
+import { AGGREGATES, LINKS, NETWORKS, pieces, snap, TUNNELS } from '../../support/encapsulations.ts';
+import { createEngine, packetMemory } from '../../support/engine.ts';
 
 const test = suite('tshark');
 const T0 = 1_700_000_000;
@@ -31,11 +31,20 @@ const UNREAD: Readonly<Record<string, string>> = {
   'Ethernet with preamble': 'it wants a frame check sequence',
 };
 
-/** The packets of a frame, as `PROTO SRC:PORT > DST:PORT LENGTH`. */
-function ours({ link, frame, decap }: Case): string[] {
+/** A frame of 802.11 in three pieces. */
+const PIECES: readonly Case[] = pieces(snap, 20).map((frame, i) => ({
+  name: `802.11, piece ${i}`,
+  link: 105,
+  frame,
+  decap: DECAP_DEFAULTS,
+}));
+
+/** The packets of frames, as `PROTO SRC:PORT > DST:PORT LENGTH`. */
+function ours(cases: readonly Case[]): string[] {
   const packets: string[] = [];
   const engine = createEngine({
-    decap,
+    memory: packetMemory(1 << 19, 1 << 21),
+    decap: cases[0]?.decap ?? DECAP_DEFAULTS,
     config: { init_data: true },
     sub: (core, recorder) => ({
       update(c, p) {
@@ -47,7 +56,7 @@ function ours({ link, frame, decap }: Case): string[] {
       },
     }),
   });
-  engine.run([{ ts: T0, bytes: frame, link }]);
+  engine.run(cases.map(({ frame, link }) => ({ ts: T0, bytes: frame, link })));
   return packets;
 }
 
@@ -107,8 +116,13 @@ if (spawnSync('tshark', ['--version']).status === 0) {
     test(one.name, () => {
       const packets = innermost(lines[i] ?? '');
       if (one.name in UNREAD) assert.is(packets.filter((packet) => packet.startsWith('tcp')).length, 0);
-      else assert.equal(ours(one), packets);
+      else assert.equal(ours([one]), packets);
     });
+  });
+  test('802.11 in pieces', () => {
+    const packets = theirs(PIECES).flatMap(innermost);
+    assert.is(packets.length, 1);
+    assert.equal(ours(PIECES), packets);
   });
 } else {
   test.skip('tshark is not installed', () => {});

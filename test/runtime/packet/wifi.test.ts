@@ -1,8 +1,9 @@
 /** IEEE 802.11: aggregates of packets, and the frames that are counted instead of read. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { aggregate, dataFrame, packet, snap, snapOf } from '../../support/encapsulations.ts';
-import { createEngine, type Engine, type EngineOptions } from '../../support/engine.ts';
+import { DECAP_ALL } from '../../../runtime/packet/decap-config.ts';
+import { aggregate, dataFrame, packet, pieces, snap, snapOf } from '../../support/encapsulations.ts';
+import { createEngine, type Engine, type EngineOptions, packetMemory } from '../../support/engine.ts';
 import * as make from '../../support/frames.ts';
 import { concat, u16 } from '../../support/frames.ts';
 
@@ -15,8 +16,11 @@ const datagram = (sport: number) => snapOf(make.udpDatagram({ sport, dport: 53, 
 const ARP = concat(Uint8Array.of(0xaa, 0xaa, 3, 0, 0, 0), u16(0x0806), new Uint8Array(28));
 const amsdu = (...packets: readonly Uint8Array[]) => concat(dataFrame(0x88, 0x80), aggregate(...packets));
 
+/** A slab of which a quarter, as much as fragments get, has room for pieces of frames. */
+const roomy = () => packetMemory(1 << 19, 1 << 21);
+
 function run(frames: readonly Uint8Array[], options: EngineOptions = {}, link = WIFI, cut?: number): Engine {
-  const engine = createEngine({ ...options, config: { init_data: true, ...options.config } });
+  const engine = createEngine({ memory: roomy(), ...options, config: { init_data: true, ...options.config } });
   engine.run(frames.map((bytes) => ({ ts: T0, bytes: bytes.slice(0, cut), link, wirelen: bytes.length })));
   return engine;
 }
@@ -97,6 +101,100 @@ test('protected frames, fragments, frames without data and management frames are
     assert.is(counters[reason], 1, reason);
     assert.is(counters.transport_packets, 0);
   }
+});
+
+test('frames in pieces of any size are put together, with or without QoS, check sequence and a radio in front', () => {
+  const body = datagram(12345);
+  for (let size = Math.ceil(body.length / 16); size < body.length; size++) {
+    const count = Math.ceil(body.length / size);
+    const radiotap = Uint8Array.of(0, 0, 9, 0, 2, 0, 0, 0, 0x10);
+    for (const [frames, link] of [
+      [pieces(body, size), WIFI],
+      [pieces(body, size, { tid: 5 }), WIFI],
+      [pieces(body, size, { tid: 5, before: radiotap, behind: Uint8Array.of(1, 2, 3, 4) }), 127],
+    ] as const) {
+      const engine = run(frames, {}, link);
+      assert.equal(streamed(engine), [12345]);
+      const counters = engine.counters();
+      assert.is(counters.fragments, count - 1);
+      assert.is(counters.datagrams_reassembled, 1);
+      assert.is(counters.fragments_dropped + counters.malformed, 0);
+    }
+  }
+});
+
+test('pieces of several senders, kinds and numbers do not mix; what was sent again is passed over', () => {
+  const of = (port: number, options: Parameters<typeof pieces>[2]) => pieces(datagram(port), 20, options);
+  const rounds = [
+    of(1, { sender: 2 }),
+    of(2, { sender: 4 }),
+    of(3, { sender: 2, sequence: 101 }),
+    of(4, { sender: 2, tid: 3 }),
+    of(5, { sender: 2, tid: 4 }),
+  ];
+  const again = of(1, { sender: 2, retry: true });
+  const mixed = (rounds[0] ?? []).flatMap((_, i) => [
+    ...rounds.map((frames) => frames[i] as Uint8Array),
+    // All but the last: that of a frame that is whole is one piece without the others.
+    ...(i < again.length - 1 ? [again[i] as Uint8Array] : []),
+  ]);
+  const engine = run(mixed);
+  assert.equal(streamed(engine), [1, 2, 3, 4, 5]);
+  assert.is(engine.counters().datagrams_reassembled, 5);
+  assert.is(engine.counters().fragments_dropped, 0);
+});
+
+test('a frame that lacks a piece, or has a broken or cut one, is given up, and the next is read', () => {
+  const [first, second, third] = pieces(datagram(1), 20) as [Uint8Array, Uint8Array, Uint8Array];
+  const whole = pieces(datagram(2), 20, { sequence: 101 });
+  for (const frames of [[first, third], [second, third], [third]]) {
+    const engine = run([...frames, ...whole]);
+    assert.equal(streamed(engine), [2]);
+    assert.is(engine.counters().fragments, frames.length + whole.length - 1);
+    assert.is(engine.counters().datagrams_reassembled, 1);
+  }
+  const cut = createEngine({ memory: roomy(), config: { init_data: true } });
+  cut.run([first, second, third].map((bytes) => ({ ts: T0, bytes, link: WIFI, wirelen: bytes.length + 1 })));
+  assert.is(cut.counters().fragments, 3);
+  assert.is(cut.of('stream').length, 0);
+  // Received wrong, and then right.
+  const radio = (flags: number) => ({ before: Uint8Array.of(0, 0, 9, 0, 2, 0, 0, 0, flags) });
+  const [good = [], bad = []] = [radio(0), radio(0x40)].map((options) => pieces(datagram(3), 30, options));
+  assert.equal(streamed(run([bad[0], good[0], bad[1], good[1]] as Uint8Array[], {}, 127)), [3]);
+});
+
+test('frames that never become whole cost no memory and are forgotten; their numbers come round again', () => {
+  const [first, second, third] = pieces(datagram(1), 20) as [Uint8Array, Uint8Array, Uint8Array];
+  const engine = createEngine({ memory: roomy(), config: { init_data: true } });
+  const at = (ts: number, bytes: Uint8Array) => ({ ts, bytes, link: WIFI });
+  engine.run([at(T0, first), at(T0 + 2, second), at(T0 + 2, third)]);
+  assert.is(engine.of('stream').length, 0);
+  assert.is(engine.counters().datagrams_timed_out, 1);
+  const many = Array.from({ length: 500 }, (_, i) => pieces(datagram(9), 30, { sequence: i })[0] as Uint8Array);
+  const flooded = run([...many, ...pieces(datagram(4), 30, { sequence: 7 })]);
+  assert.equal(streamed(flooded), [4]);
+  // The same number, before the first was whole.
+  const anew = run([first, second, ...pieces(datagram(5), 20)]);
+  assert.equal(streamed(anew), [5]);
+  // One that is longer than any frame.
+  assert.is(run(pieces(new Uint8Array(8000), 500)).counters().datagrams_reassembled, 0);
+});
+
+test('many frames in pieces in one burst are all read, and pieces in tunnels only counted', () => {
+  const frames = Array.from({ length: 40 }, (_, i) => pieces(datagram(1 + i), 40, { sequence: i })).flat();
+  const ports = streamed(run(frames));
+  assert.equal(
+    ports.slice(0, 16),
+    Array.from({ length: 16 }, (_, i) => 1 + i),
+  );
+  const slow = createEngine({ memory: roomy(), config: { init_data: true } });
+  for (const bytes of frames) slow.run([{ ts: T0, bytes, link: WIFI }]);
+  assert.is(slow.of('stream').length, 40);
+  const capwap = (frame: Uint8Array) =>
+    make.udp({ sport: 5246, dport: 5247, payload: concat(make.u32(0x00100300, 0), frame) });
+  const engine = createEngine({ memory: roomy(), decap: DECAP_ALL, config: { init_data: true } });
+  engine.run(pieces(datagram(1), 20).map((bytes) => ({ ts: T0, bytes: capwap(bytes) })));
+  assert.is(engine.counters().datagrams_reassembled, 0);
 });
 
 test('a frame whose check sequence the radio found wrong is left out where checksums are verified', () => {
