@@ -64,7 +64,7 @@ const ENDED: readonly (readonly [CounterName, string])[] = [
   ['conns_evicted', 'evicted'],
   ['ended_drain', 'drain'],
 ];
-/** Counters of what became of fragments of IP datagrams, with the word for each. */
+/** Counters of what became of fragments, of IP datagrams and of 802.11 frames, with the word for each. */
 const FRAGMENTS: readonly (readonly [CounterName, string])[] = [
   ['datagrams_reassembled', 'datagrams reassembled'],
   ['datagrams_timed_out', 'timed out'],

@@ -121,11 +121,13 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
     for (let word = Pkt.L3; word < Pkt.TS; word++) pkt[p + word] = 0;
     const isIp = at === 0 ? link.frame(p) : link.subframe(p, at);
     const next = link.next();
-    if (next !== 0) {
-      following[p >> Pkt.SHIFT] = next;
-      aggregates++;
-    }
-    if (!isIp) return;
+    if (isIp) readIp(p);
+    // An aggregate may be inside a tunnel, too.
+    noteNext(p, next === 0 ? link.next() : next);
+  }
+
+  /** What is behind the link layer of row `p`. */
+  function readIp(p: number): void {
     const assembled = link.assembledEnd();
     if (assembled !== 0) {
       readNetwork(p, assembled, assembled);
@@ -135,6 +137,14 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
     const [capEnd, wireEnd] = [frame + pkt[p + Pkt.CAPLEN], frame + pkt[p + Pkt.WIRELEN]];
     const end = link.packetEnd() === 0 ? wireEnd : Math.min(wireEnd, link.packetEnd());
     readNetwork(p, Math.min(capEnd, end), end);
+  }
+
+  /** The next packet of the frame of row `p` is at `next`, if that is in the frame, and no datagram put together. */
+  function noteNext(p: number, next: number): void {
+    const frame = pkt[p + Pkt.OFFSET];
+    if (next <= frame || next >= frame + pkt[p + Pkt.CAPLEN]) return;
+    following[p >> Pkt.SHIFT] = next;
+    aggregates++;
   }
 
   const hash = createFlowHash(seed);

@@ -46,6 +46,24 @@ test('all packets of an aggregate are read, between those of the frames before a
   assert.is(counters.transport_packets, 5);
 });
 
+test('so are those of an aggregate in a tunnel, unless the datagram around it came in fragments', () => {
+  const inside = concat(make.u32(0x00100300, 0), amsdu(datagram(1), datagram(2), datagram(3)));
+  const around = make.udpDatagram({ sport: 5246, dport: 5247, payload: inside });
+  const fragments = [
+    make.ip(17, around.slice(0, 64), { id: 7, fragment: 0x2000 }),
+    make.ip(17, around.slice(64), { id: 7, fragment: 8 }),
+  ];
+  const tunnelled = make.ethernet(0x0800, make.ip(17, around));
+  for (const [frames, ports, subframes] of [
+    [[tunnelled, tunnelled], [1, 2, 3, 1, 2, 3], 4],
+    [fragments.map((packet) => make.ethernet(0x0800, packet)), [1], 0],
+  ] as const) {
+    const engine = run(frames, { decap: DECAP_ALL }, 1);
+    assert.equal(streamed(engine), ports);
+    assert.is(engine.counters().subframes, subframes);
+  }
+});
+
 test('more aggregates than a burst holds, and one packet of a connection behind the other', () => {
   const frames = Array.from({ length: 200 }, (_, i) =>
     amsdu(datagram(1 + 3 * i), datagram(2 + 3 * i), datagram(3 + 3 * i)),
