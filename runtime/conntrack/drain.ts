@@ -80,10 +80,12 @@ export function* drainInPieces(
 /** Bits that a step of sorting looks at. */
 const DIGIT = 16;
 const DIGITS = 1 << DIGIT;
+/** So many records are sorted by comparing them: a step over all digits would take longer. */
+const FEW = 4096;
 
 /**
  * The `n` records that live, of those from `stride` to `end`, by the time of their last packet, to the microsecond; those of
- * one time stay in their order. Sorts digit by digit, from the lowest on, as many as the times' span has.
+ * one time stay in their order. Many are sorted digit by digit, from the lowest on, as many as the times' span has.
  */
 export function* byLastPacket(
   { recMeta, recLast }: Pick<RecColumns, 'recMeta' | 'recLast'>,
@@ -103,6 +105,13 @@ export function* byLastPacket(
     times[i++] = time;
     if (time < bounds[0]) bounds[0] = time;
     if (time > bounds[1]) bounds[1] = time;
+  }
+  if (n <= FEW) {
+    const order = new Uint32Array(n).map((_, i) => i);
+    return Int32Array.from(
+      order.sort((a, b) => times[a] - times[b] || a - b),
+      (i) => live[i],
+    );
   }
   const [first, last] = bounds;
   let otherLive = new Int32Array(n);

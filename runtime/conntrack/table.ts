@@ -30,6 +30,8 @@ const FAR = 7;
 const TRIALS = 64;
 /** Words that are cleared at a time. */
 const CLEARED_WORDS = 1 << 20;
+/** Where records take up less than this part of the index, they are taken out of it one by one. */
+const FEW = 1 / 1024;
 
 export interface ConnTable {
   /** The record of row `p`'s connection, or 0. Sets `Pkt.DIR`. Takes `Pkt.CONN` as a guess: 0, or any record. */
@@ -57,6 +59,13 @@ export interface ConnTable {
 }
 
 /** What {@link createConnTable} needs of a core. */
+function* fillZero(words: Int32Array, end: number): Generator<void, void, void> {
+  for (let at = 0; at < end; at += CLEARED_WORDS) {
+    words.fill(0, at, Math.min(end, at + CLEARED_WORDS));
+    yield;
+  }
+}
+
 export interface TableMemory {
   readonly memory: PacketMemory;
   readonly pkt: Int32Array;
@@ -200,14 +209,13 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
   }
 
   function* clear(): Generator<void, void, void> {
-    for (const [words, end] of [
-      [rec, Math.imul(next, stride)],
-      [index, size],
-    ] as const) {
-      for (let at = 0; at < end; at += CLEARED_WORDS) {
-        words.fill(0, at, Math.min(end, at + CLEARED_WORDS));
-        yield;
-      }
+    const end = Math.imul(next, stride);
+    if (used < size * FEW) {
+      // Most of the index was never touched: clearing it would only make memory of it.
+      for (let c = stride; c < end; c += stride) if ((recMeta[c] & ConnMeta.USED) !== 0) remove(c);
+    } else {
+      yield* fillZero(rec, end);
+      yield* fillZero(index, size);
     }
     freeTop = 0;
     next = 1;

@@ -46,6 +46,34 @@ test('records are put in order by their last packet, those of one microsecond as
   );
 });
 
+test('so are very many', () => {
+  const count = 20_000;
+  const recMeta = new Int32Array((count + 1) * STRIDE);
+  const recLast = new Float64Array(recMeta.length / 2);
+  const times = Array.from({ length: count }, (_, i) => T0 + ((i * 7919) % 10_007) * (i % 3 === 0 ? 1 : 1e-6));
+  times.forEach((time, i) => {
+    recMeta[(i + 1) * STRIDE] = ConnMeta.USED;
+    recLast[((i + 1) * STRIDE) >> 1] = time;
+  });
+  const wanted = times
+    .map((time, i) => ({ c: (i + 1) * STRIDE, at: Math.round(time * 1e6) }))
+    .sort((a, b) => a.at - b.at || a.c - b.c)
+    .map(({ c }) => c);
+  assert.equal([...finished(byLastPacket({ recMeta, recLast }, STRIDE, recMeta.length, count)).value], wanted);
+});
+
+test('the end of few connections in a large table leaves it empty, too', () => {
+  const engine = createEngine({ maxConnections: 100_000 });
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 20; i++) engine.run([{ ts: T0 + round, bytes: make.udp({ sport: 1 + i }) }]);
+    assert.is(engine.tracker.connections(), 20);
+    engine.drain(T0 + round);
+    assert.is(engine.tracker.connections(), 0);
+    assert.is(engine.of('open').length, 20 * (round + 1));
+    assert.is(engine.of('clear').length, 20 * (round + 1));
+  }
+});
+
 test('the end of many connections comes in pieces, and leaves an empty table', () => {
   const engine = createEngine({ maxConnections: 5000 });
   for (let i = 0; i < 5000; i++)
