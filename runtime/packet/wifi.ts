@@ -94,6 +94,7 @@ export function createWifiReader(
   function subframe(p: number, at: number, end: number): boolean {
     next = 0;
     packetEnd = 0;
+    assembledEnd = 0;
     if (at + SUBFRAME_HEADER > end) return fail(Counter.TRUNCATED_LINK);
     const length = view.getUint16(at + 12);
     packetEnd = at + SUBFRAME_HEADER + length;

@@ -16,6 +16,10 @@ const datagram = (sport: number) => snapOf(make.udpDatagram({ sport, dport: 53, 
 const ARP = concat(Uint8Array.of(0xaa, 0xaa, 3, 0, 0, 0), u16(0x0806), new Uint8Array(28));
 const amsdu = (...packets: readonly Uint8Array[]) => concat(dataFrame(0x88, 0x80), aggregate(...packets));
 
+/** A datagram whose total length reaches beyond its end. */
+const promising = snapOf(make.udpDatagram({ sport: 1, dport: 53, payload: 'abcde', udpLength: 60 }));
+promising[8 + 3] = 80;
+
 /** A slab of which a quarter, as much as fragments get, has room for pieces of frames. */
 const roomy = () => packetMemory(1 << 19, 1 << 21);
 
@@ -94,10 +98,7 @@ test('cut anywhere, packets before the cut are read and the one at the cut is co
 });
 
 test('the end of a packet in an aggregate bounds its headers', () => {
-  // A total length that reaches into the next packet.
-  const long = snapOf(make.udpDatagram({ sport: 1, dport: 53, payload: 'abcde', udpLength: 60 }));
-  long[8 + 3] = 80;
-  const engine = run([amsdu(long, datagram(2))]);
+  const engine = run([amsdu(promising, datagram(2))]);
   assert.is(Buffer.from(engine.of('stream')[0]?.bytes ?? []).toString(), 'abcde');
   assert.is(engine.counters().malformed, 1);
   assert.is(engine.of('stream').length, 2);
@@ -196,6 +197,15 @@ test('frames that never become whole cost no memory and are forgotten; their num
   assert.equal(streamed(anew), [5]);
   // One that is longer than any frame.
   assert.is(run(pieces(new Uint8Array(8000), 500)).counters().datagrams_reassembled, 0);
+});
+
+test('aggregates and frames in pieces in one burst do not disturb each other', () => {
+  const engine = run([amsdu(datagram(1), datagram(2)), ...pieces(datagram(3), 20), amsdu(datagram(4)), make.udp()]);
+  assert.equal(streamed(engine).filter(Boolean), [1, 2, 3, 4]);
+  // The later packets of an aggregate are read when all frames of the burst have been.
+  const bounded = run([amsdu(datagram(1), promising), ...pieces(datagram(3), 20)]);
+  assert.is(bounded.counters().malformed, 1);
+  assert.is(Buffer.from(bounded.of('stream').at(1)?.bytes ?? []).toString(), 'abcde');
 });
 
 test('many frames in pieces in one burst are all read, and pieces in tunnels only counted', () => {
