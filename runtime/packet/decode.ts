@@ -17,7 +17,7 @@ import { createAddressHash, createNetworkReader } from './network.ts';
 import { ownerOf } from './owner.ts';
 import { createFlowHash, createTransportReader, IpProto, type TransportReader } from './transport.ts';
 import { createTunnelReader } from './tunnels.ts';
-import { createFrameAssembler } from './wifi-fragments.ts';
+import { createWifiFragmentTable } from './wifi-fragments.ts';
 
 export interface DecoderOptions {
   /** Secret of the run that seeds the hash; all workers of a run must use the same one. Default 0. */
@@ -95,8 +95,8 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
   const addressHash = createAddressHash(memory, seed);
   const ether = createEtherReader(memory, pkt, counters);
   const { fragments } = options;
-  const assembler = fragments && createFrameAssembler(memory, pkt, counters, fragments.frames);
-  const link = createLinkReader(memory, pkt, ether, assembler);
+  const wifiFragments = fragments && createWifiFragmentTable(memory, pkt, counters, fragments.wifi);
+  const link = createLinkReader(memory, pkt, ether, wifiFragments);
   /** By row, where the next packet of its frame begins; 0 where there is none. And how many rows have one. */
   const following = new Int32Array(Burst.MAX + 1);
   let aggregates = 0;
@@ -265,7 +265,7 @@ export function createDecoder(memory: PacketMemory, pkt: Int32Array, options: De
 
   function decode(n: number): void {
     fragments?.newBurst();
-    assembler?.newBurst();
+    wifiFragments?.newBurst();
     if (aggregates > 0) {
       aggregates = 0;
       following.fill(0);

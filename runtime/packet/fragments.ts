@@ -7,8 +7,7 @@
  * 4.5, and by the same reasoning IPv4), as nobody could tell which of its readings the receiver takes.
  */
 import { Counter, type Counters } from '../stats/counters.ts';
-import { Meta, type PacketMemory, Pkt } from './layout.ts';
-import type { Room } from './wifi-fragments.ts';
+import { Meta, type PacketMemory, Pkt, type SlabPart } from './layout.ts';
 
 export interface FragmentTable {
   /** Frees what the last burst completed. Call before a burst is decoded. */
@@ -33,14 +32,12 @@ export interface FragmentTable {
   captured(): number;
   /** Protocol (IPv4) or next header (IPv6) of the datagram that `add` just returned. */
   proto(): number;
-  /** The part of the slab that is for pieces of frames (wifi-fragments.ts): one datagram's place, where there are many. */
-  readonly frames: Room;
+  /** The part of the slab that is for 802.11 fragments (wifi-fragments.ts): one datagram's place, where there are many. */
+  readonly wifi: SlabPart;
 }
 
-export interface FragmentOptions {
-  /** Part of the slab to use. */
-  readonly offset: number;
-  readonly bytes: number;
+/** Part of the slab to use. */
+export interface FragmentOptions extends SlabPart {
   /** Seconds after its first fragment that a datagram is given up. RFC 8200 says 60, common stacks 30. Default 30. */
   readonly timeout?: number;
 }
@@ -48,7 +45,7 @@ export interface FragmentOptions {
 const enum Size {
   DATAGRAM = 65536,
   MAX_DATAGRAMS = 64,
-  /** Places from which on one is for frames. */
+  /** Places from which on one is for 802.11 fragments. */
   MANY = 5,
   /** Bits of one datagram's map, one per eight bytes, in words. */
   MAP_WORDS = 256,
@@ -64,7 +61,7 @@ const enum State {
 }
 
 /** The part of a worker's slab that is for fragments: the last quarter, or as much of it as they can use. */
-export function fragmentSlab(memory: PacketMemory): { readonly offset: number; readonly bytes: number } {
+export function fragmentSlab(memory: PacketMemory): SlabPart {
   const bytes = Math.min(Size.DATAGRAM * (Size.MAX_DATAGRAMS + 1), Math.floor(memory.slabLength / 4));
   return { offset: memory.slabOffset + memory.slabLength - bytes, bytes };
 }
@@ -212,7 +209,7 @@ export function createFragmentTable(
     length: () => lastLength,
     captured: () => lastCaptured,
     proto: () => lastProto,
-    frames: {
+    wifi: {
       offset: options.offset + slots * Size.DATAGRAM,
       bytes: places < Size.MANY ? 0 : Size.DATAGRAM,
     },

@@ -90,6 +90,12 @@ export const enum Wire {
   MOST = 0x3fffffff,
 }
 
+/** Bytes of a worker's slab. */
+export interface SlabPart {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
 /** Values of `Pkt.HOLD` that are not above zero; native/src/receive.cc has them too. */
 export const enum Hold {
   /** The bytes are a copy: there is no mbuf to be kept. */

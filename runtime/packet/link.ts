@@ -9,7 +9,7 @@ import { Counter } from '../stats/counters.ts';
 import { type EtherReader, EtherType } from './ether.ts';
 import { LinkType, type PacketMemory, Pkt } from './layout.ts';
 import { createWifiReader } from './wifi.ts';
-import type { FrameAssembler } from './wifi-fragments.ts';
+import type { WifiFragmentTable } from './wifi-fragments.ts';
 
 /** Network layers of frame relay, and where they are told by SNAP (RFC 2427 section 3). */
 const enum Nlpid {
@@ -35,7 +35,7 @@ export interface LinkReader {
   next(): number;
   /** Where the packet just read ends on the wire, if it is in an aggregate, else 0. */
   packetEnd(): number;
-  /** Where the packet just read ends, if its frame came in pieces and lies in the slab, else 0. */
+  /** Where the packet just read ends, if its frame came in fragments and lies in the slab, else 0. */
   assembledEnd(): number;
 }
 
@@ -43,11 +43,11 @@ export function createLinkReader(
   memory: PacketMemory,
   pkt: Int32Array,
   reader: EtherReader,
-  assembler: FrameAssembler | undefined,
+  fragments: WifiFragmentTable | undefined,
 ): LinkReader {
   const { view } = memory;
   const { ether, ppp, ip, fail } = reader;
-  const wifi = createWifiReader(memory, pkt, reader, assembler);
+  const wifi = createWifiReader(memory, pkt, reader, fragments);
 
   /** BSD loopback: an address family in the byte order of the machine that captured. */
   function family(p: number, at: number, end: number, header = 4): boolean {

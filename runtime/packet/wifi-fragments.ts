@@ -1,23 +1,17 @@
 /**
- * Frames of 802.11 sent in pieces (IEEE 802.11-2020 sections 10.4 and 10.5), put together in a small part of the tracker's
- * slab. The next piece is only sent when the one before was acknowledged: they come in order. One that was sent again is
- * passed over; where one is missing, the capture lacks it, and the frame is given up.
+ * 802.11 fragments (IEEE 802.11-2020 sections 10.4 and 10.5) put together again, in a small part of the tracker's slab. The
+ * next is only sent when the one before was acknowledged: they come in order. One that was sent again is passed over; where
+ * one is missing, the capture lacks it, and the frame is given up.
  */
 import { Counter, type Counters } from '../stats/counters.ts';
-import { type PacketMemory, Pkt } from './layout.ts';
+import { type PacketMemory, Pkt, type SlabPart } from './layout.ts';
 
-/** Bytes of the slab. */
-export interface Room {
-  readonly offset: number;
-  readonly bytes: number;
-}
-
-export interface FrameAssembler {
+export interface WifiFragmentTable {
   /** Frees what the last burst completed. Call before a burst is decoded. */
   newBurst(): void;
   /**
-   * Takes a piece of row `p`: its header at `at`, its body from `body` to `end`, number `tid` of its traffic's kind. Returns
-   * where the whole frame's body begins, valid until {@link newBurst}, when this completed it, else -1.
+   * Takes the fragment of row `p`: its header at `at`, its body from `body` to `end`, traffic identifier `tid`. Returns where
+   * the whole frame's body begins, valid until {@link newBurst}, when this completed it, else -1.
    */
   add(p: number, at: number, tid: number, body: number, end: number, more: boolean): number;
   /** Length of the body that `add` just returned. */
@@ -26,9 +20,9 @@ export interface FrameAssembler {
 
 /** Bytes of a frame: a body has at most 2304 (section 9.2.4.7.1), those of a mesh some more. */
 const SLOT = 4096;
-/** Seconds after its first piece that a frame is given up: twice the standard's limit of 512 units of 1.024 ms. */
+/** Seconds after its first fragment that a frame is given up: twice the standard's limit of 512 units of 1.024 ms. */
 const TIMEOUT = 1;
-/** Receiver and transmitter, then the sequence number with the kind of traffic. */
+/** Receiver and transmitter, then the sequence number with the traffic identifier. */
 const KEY_WORDS = 4;
 /** Flag of the second byte: sent again. */
 const RETRY = 0x08;
@@ -40,33 +34,37 @@ const enum State {
   DONE = 2,
 }
 
-/** Frames in `room`; as many at a time as it has place for. */
-export function createFrameAssembler(
+/** As many frames at a time as the part of the slab has room for. */
+export function createWifiFragmentTable(
   { view, bytes }: PacketMemory,
   pkt: Int32Array,
   counters: Counters,
-  room: Room,
-): FrameAssembler {
-  const slots = Math.floor(room.bytes / SLOT);
+  { offset, bytes: size }: SlabPart,
+): WifiFragmentTable {
+  const slots = Math.floor(size / SLOT);
   const pktF = new Float64Array(pkt.buffer, pkt.byteOffset, pkt.length >> 1);
   const state = new Uint8Array(slots);
   const keys = new Int32Array(slots * KEY_WORDS);
   const key = new Int32Array(KEY_WORDS);
   const started = new Float64Array(slots);
-  /** The number of the piece that comes next, and the bytes so far. */
+  /** The number of the fragment that comes next, and the bytes so far. */
   const next = new Uint8Array(slots);
   const filled = new Int32Array(slots);
   let done = 0;
   let lastLength = 0;
 
+  /** A frame that never became whole. */
+  function giveUp(slot: number): void {
+    counters[Counter.DATAGRAMS_TIMED_OUT]++;
+    state[slot] = State.FREE;
+  }
+
   /** The frame with the current key; -1 when there is none. */
   function find(now: number): number {
     for (let slot = 0; slot < slots; slot++) {
       if (state[slot] !== State.FILLING) continue;
-      if (now - started[slot] > TIMEOUT) {
-        counters[Counter.DATAGRAMS_TIMED_OUT]++;
-        state[slot] = State.FREE;
-      } else if (key.every((word, i) => keys[slot * KEY_WORDS + i] === word)) return slot;
+      if (now - started[slot] > TIMEOUT) giveUp(slot);
+      else if (key.every((word, i) => keys[slot * KEY_WORDS + i] === word)) return slot;
     }
     return -1;
   }
@@ -81,7 +79,7 @@ export function createFrameAssembler(
       if (state[slot] === State.FREE) break;
     }
     if (best < 0) return -1;
-    if (state[best] === State.FILLING) counters[Counter.DATAGRAMS_TIMED_OUT]++;
+    if (state[best] === State.FILLING) giveUp(best);
     state[best] = State.FILLING;
     keys.set(key, best * KEY_WORDS);
     started[best] = now;
@@ -110,8 +108,8 @@ export function createFrameAssembler(
       const again = slot >= 0 && number < next[slot] && (number > 0 || (view.getUint8(at + 1) & RETRY) !== 0);
       if (again) return -1;
       if (number === 0) {
-        // The numbers have gone round, and what had this one before never became whole.
-        if (slot >= 0) drop(slot);
+        // The sequence numbers have gone round.
+        if (slot >= 0) giveUp(slot);
         slot = take(now);
         if (slot < 0) return drop(-1);
         next[slot] = 0;
@@ -119,7 +117,7 @@ export function createFrameAssembler(
       }
       const length = end - body;
       if (slot < 0 || number !== next[slot] || filled[slot] + length > SLOT) return drop(slot);
-      const start = room.offset + slot * SLOT;
+      const start = offset + slot * SLOT;
       bytes.copyWithin(start + filled[slot], body, end);
       filled[slot] += length;
       next[slot]++;

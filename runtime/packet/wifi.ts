@@ -1,12 +1,12 @@
 /**
  * IEEE 802.11 from captures of a radio: the header in front of the frame, the frame's own, and aggregates of several packets
- * (A-MSDU), whose packets are read one after the other, and frames in pieces. Every length is checked before a byte is read.
+ * (A-MSDU), whose packets are read one after the other, and fragments. Every length is checked before a byte is read.
  */
 import { Counter } from '../stats/counters.ts';
 import type { EtherReader } from './ether.ts';
 import { EtherType } from './ether.ts';
 import { Meta, type PacketMemory, Pkt } from './layout.ts';
-import type { FrameAssembler } from './wifi-fragments.ts';
+import type { WifiFragmentTable } from './wifi-fragments.ts';
 
 export interface WifiReader {
   /** Reads an 802.11 frame at `at`; no byte at or behind `end` is there. True if IP follows. */
@@ -27,7 +27,7 @@ export interface WifiReader {
   assembledEnd(): number;
   /** A new frame. */
   begin(): void;
-  /** What is read from here on is in a tunnel: pieces of frames there are only counted. */
+  /** What is read from here on is in a tunnel, where fragments are not put together. */
   enterTunnels(): void;
 }
 
@@ -71,17 +71,17 @@ const enum Form {
   SWAPPED = 4,
 }
 
-/** The kind of traffic of frames without QoS. */
+/** Stands for the traffic identifier of frames without QoS. */
 const NO_TID = 16;
 /** Bytes of a frame check sequence. */
 const FCS = 4;
 
-/** Pieces of frames are put together by `assembler`; without it they are counted. */
+/** Fragments are put together by `fragments`; without it they are counted. */
 export function createWifiReader(
   memory: PacketMemory,
   pkt: Int32Array,
   reader: EtherReader,
-  assembler: FrameAssembler | undefined,
+  fragments: WifiFragmentTable | undefined,
 ): WifiReader {
   const { view } = memory;
   const { ether, fail } = reader;
@@ -104,16 +104,15 @@ export function createWifiReader(
     return ether(p, EtherType.BRIDGING, at, Math.min(end, packetEnd));
   }
 
-  /** A piece of a frame (section 10.5): its header at `at`, its body at `body`. */
-  function piece(p: number, at: number, tid: number, body: number, end: number, more: boolean): boolean {
-    // Of a frame that was cut in the capture nobody could tell where its other pieces belong.
-    const whole = pkt[p + Pkt.CAPLEN] >= pkt[p + Pkt.WIRELEN] && end > body;
-    // One that the radio received wrong is sent again.
-    const broken = !whole || (pkt[p + Pkt.META] & Meta.BAD_FCS) !== 0;
-    if (assembler === undefined || inTunnel || broken) return fail(Counter.FRAGMENTS);
-    const start = assembler.add(p, at, tid, body, end, more);
+  /** A fragment (section 10.5): its header at `at`, its body at `body`. */
+  function fragment(p: number, at: number, tid: number, body: number, end: number, more: boolean): boolean {
+    // Behind one that was cut in the capture there would be a hole; one that the radio received wrong is sent again.
+    const cut = pkt[p + Pkt.CAPLEN] < pkt[p + Pkt.WIRELEN] || end <= body;
+    const broken = cut || (pkt[p + Pkt.META] & Meta.BAD_FCS) !== 0;
+    if (fragments === undefined || inTunnel || broken) return fail(Counter.FRAGMENTS);
+    const start = fragments.add(p, at, tid, body, end, more);
     if (start < 0) return fail(Counter.FRAGMENTS);
-    assembledEnd = start + assembler.length();
+    assembledEnd = start + fragments.length();
     return ether(p, 0, start, assembledEnd);
   }
 
@@ -133,7 +132,7 @@ export function createWifiReader(
     const more = (flags & Flag.MORE_FRAGMENTS) !== 0;
     if (more || (view.getUint8(at + 22) & 0xf) !== 0) {
       const tid = (control & Control.QOS) !== 0 ? view.getUint8(qos) & 0xf : NO_TID;
-      return piece(p, at, tid, body, (form & Form.WITH_FCS) !== 0 ? end - FCS : end, more);
+      return fragment(p, at, tid, body, (form & Form.WITH_FCS) !== 0 ? end - FCS : end, more);
     }
     if ((control & Control.QOS) !== 0 && (view.getUint8(qos) & AGGREGATE) !== 0) return subframe(p, body, end);
     // Length zero makes `ether` expect LLC/SNAP.

@@ -19,7 +19,11 @@ function namesOf(table: Readonly<Record<string, number>>): ReadonlyMap<number, s
 
 /** The name a number has in a table, else `0x` and at least four hex digits. */
 function nameOf(table: Readonly<Record<string, number>>, value: number): string {
-  return namesOf(table).get(value) ?? `0x${value.toString(16).padStart(4, '0')}`;
+  return namesOf(table).get(value) ?? unnamed(value);
+}
+
+function unnamed(value: number): string {
+  return `0x${value.toString(16).padStart(4, '0')}`;
 }
 
 /** A field's value as it stands in JSON; undefined where there is none, or an empty list. */
@@ -119,7 +123,7 @@ function numberWriter({ names }: FieldDef): (value: number, out: LineBuffer) => 
     }
     const name = namesOf(names).get(value);
     if (name !== undefined) ready.set(value, literal(JSON.stringify(name)));
-    out.string(name ?? nameOf(names, value));
+    out.string(name ?? unnamed(value));
   };
 }
 

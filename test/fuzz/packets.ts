@@ -10,7 +10,7 @@ import { createDecoder } from '../../runtime/packet/decode.ts';
 import { createFragmentTable } from '../../runtime/packet/fragments.ts';
 import { LinkType, Meta, type PacketMemory, Pkt } from '../../runtime/packet/layout.ts';
 import { Counter, createCounters, namedCounters } from '../../runtime/stats/counters.ts';
-import { pieces, snap } from '../support/encapsulations.ts';
+import { snap, wifiFragments } from '../support/encapsulations.ts';
 import { createEngine, type Frame, packetMemory, type Told } from '../support/engine.ts';
 import * as make from '../support/frames.ts';
 import { createRandom, type Random } from '../traffic/random.ts';
@@ -20,16 +20,16 @@ import { cpuMs, type FuzzResult } from './fuzz.ts';
 const T0 = 1_700_000_000;
 /** The slab lies in front of the frames here, but not at 0: an offset of 0 means that there is none. */
 const SLAB_AT = 64;
-/** As many datagrams as it takes for pieces of 802.11 frames to have a place, too. */
+/** As many datagrams as it takes for 802.11 fragments to have a place, too. */
 const SLAB = SLAB_AT + 5 * 65536;
 const ROOM = 1 << 17;
 /** Numbers at which lengths and types turn. */
 const EDGES = [0, 1, 2, 4, 5, 6, 8, 17, 20, 40, 41, 44, 47, 60, 0x40, 0x45, 0x46, 0x4f, 0x60, 0x7f, 0x80, 0xfe, 0xff];
 
-/** An 802.11 frame in pieces, each of which may be spoilt. */
-function spoiltPieces(random: Random) {
+/** An 802.11 frame in fragments, each of which may be spoilt. */
+function spoiltFragments(random: Random) {
   const size = Math.ceil(snap.length / (2 + random.below(3)));
-  const frames = pieces(snap, size, { sequence: random.below(3), sender: random.below(3) });
+  const frames = wifiFragments(snap, size, { sequence: random.below(3), sender: random.below(3) });
   return frames.map((bytes) => {
     const sample = { bytes, link: LinkType.IEEE802_11 };
     return random.chance(0.8) ? { ...sample, wirelen: bytes.length } : spoilt(random, sample);
@@ -157,7 +157,7 @@ const memory = packetMemory(1 << 19, 1 << 21);
 
 function packetsRun(random: Random, decode: ReturnType<typeof createBareDecoder>): [string | undefined, number] {
   const frames = Array.from({ length: 1 + random.below(100) }, () =>
-    random.chance(0.03) ? spoiltPieces(random) : [spoilt(random)],
+    random.chance(0.03) ? spoiltFragments(random) : [spoilt(random)],
   ).flat();
   const shown = () => frames.map((f) => `${f.link} ${f.wirelen} ${Buffer.from(f.bytes).toString('hex')}`).join('\n');
   for (const frame of frames) {

@@ -24,21 +24,21 @@ export function dataFrame(control: 0x08 | 0x88, qos = 0): Uint8Array {
   return control === 0x08 ? header : concat(header, Uint8Array.of(qos, 0));
 }
 
-export interface PiecesOptions {
+export interface WifiFragmentOptions {
   /** Sequence number. */
   readonly sequence?: number;
   /** Last byte of the transmitter's address. */
   readonly sender?: number;
-  /** Kind of traffic of a QoS frame. */
+  /** Traffic identifier of a QoS frame. */
   readonly tid?: number;
-  /** What is in front of each piece and behind it: a radio's header, a check sequence. */
+  /** What is in front of each fragment and behind it: a radio's header, a check sequence. */
   readonly before?: Uint8Array;
   readonly behind?: Uint8Array;
   readonly retry?: boolean;
 }
 
-/** 802.11 frames with pieces of `body`, `size` bytes each (IEEE 802.11-2020 section 10.5). */
-export function pieces(body: Uint8Array, size: number, options: PiecesOptions = {}): Uint8Array[] {
+/** 802.11 fragments of `body`, `size` bytes each (IEEE 802.11-2020 section 10.5). */
+export function wifiFragments(body: Uint8Array, size: number, options: WifiFragmentOptions = {}): Uint8Array[] {
   const { sequence = 100, sender = 2, tid, before = new Uint8Array(0), behind = new Uint8Array(0), retry } = options;
   const count = Math.ceil(body.length / size);
   return Array.from({ length: count }, (_, i) => {

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 
 import { DECAP_ALL, DECAP_DEFAULTS, type DecapConfig } from '../../../runtime/packet/decap-config.ts';
 import { buildPcapng, captureFolder, type PcapngBlock } from '../../support/captures.ts';
-import { AGGREGATES, LINKS, NETWORKS, pieces, snap, TUNNELS } from '../../support/encapsulations.ts';
+import { AGGREGATES, LINKS, NETWORKS, snap, TUNNELS, wifiFragments } from '../../support/encapsulations.ts';
 import { createEngine, packetMemory } from '../../support/engine.ts';
 
 const test = suite('tshark');
@@ -31,9 +31,9 @@ const UNREAD: Readonly<Record<string, string>> = {
   'Ethernet with preamble': 'it wants a frame check sequence',
 };
 
-/** A frame of 802.11 in three pieces. */
-const PIECES: readonly Case[] = pieces(snap, 20).map((frame, i) => ({
-  name: `802.11, piece ${i}`,
+/** A frame of 802.11 in fragments. */
+const WIFI_FRAGMENTS: readonly Case[] = wifiFragments(snap, 20).map((frame, i) => ({
+  name: `802.11, fragment ${i}`,
   link: 105,
   frame,
   decap: DECAP_DEFAULTS,
@@ -119,10 +119,10 @@ if (spawnSync('tshark', ['--version']).status === 0) {
       else assert.equal(ours([one]), packets);
     });
   });
-  test('802.11 in pieces', () => {
-    const packets = theirs(PIECES).flatMap(innermost);
+  test('802.11 in fragments', () => {
+    const packets = theirs(WIFI_FRAGMENTS).flatMap(innermost);
     assert.is(packets.length, 1);
-    assert.equal(ours(PIECES), packets);
+    assert.equal(ours(WIFI_FRAGMENTS), packets);
   });
 } else {
   test.skip('tshark is not installed', () => {});
