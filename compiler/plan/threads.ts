@@ -132,8 +132,9 @@ export class ThreadTable {
     }
     const asksMore = thread.rest.some((l) => many && asksOf(l, protocol));
     if (asksMore) {
+      // What earlier sessions did not satisfy this one did.
       const rest = thread.rest.filter((l) => !isLate(l));
-      return { thread, delivers: false, next: this.#intern({ ...thread, rest, waits: true }) };
+      return { thread, delivers: false, next: this.#intern({ ...thread, rest, waits: true, disappointed: false }) };
     }
     return { thread, delivers: false, next: this.#decided(thread, thread.rest) };
   }

@@ -276,6 +276,21 @@ oracle('a session that was a miss is remembered while a filter has yet to speak'
   assert.ok(told !== undefined && told > 5 && told < 60);
 });
 
+oracle(
+  'a session that satisfies a test makes up for one before it that did not, while a filter has yet to speak',
+  async () => {
+    const streamer = FILTERS.find(({ name }) => name === 'Streamer');
+    assert.ok(streamer);
+    const when = and(not(oneOf('http.host', 'b.test')), not({ kind: 'user', filter: streamer, span: SPAN }));
+    const all = Array.from({ length: 64 }, (_, port): StubConnection => {
+      const sessions = ['b.test', 'a.test'].map((host) => ({ at: 0, session: { proto: 2, host } }));
+      return { ...ofOnePacket(port), sessions };
+    });
+    const told = await agree(program(subscribe('s', {}, ['L4Terminated'], when)), all, 'by hand');
+    assert.ok(told !== undefined && told > 5 && told < 60);
+  },
+);
+
 oracle('what the application protocol decided stays decided when a filter speaks later', async () => {
   const streamer = FILTERS.find(({ name }) => name === 'Streamer');
   assert.ok(streamer);
