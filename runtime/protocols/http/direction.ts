@@ -17,7 +17,7 @@ export const enum State {
   TRAILER = 4,
   /** In a body that ends with the connection. */
   UNTIL_CLOSE = 5,
-  /** Behind a hole: a start line at the start of a piece is waited for. */
+  /** Behind a hole, or what is no HTTP: a start line at the start of a piece is waited for. */
   ASTRAY = 6,
   /** No HTTP: not listened to any more. */
   LOST = 7,
@@ -42,6 +42,8 @@ export class Direction {
   line = 0;
   /** In the first line of a head, or before it. */
   firstLine = true;
+  /** There was a head: what comes where another is due, and is none, is only in the way. */
+  heard = false;
   /** Bytes still to come; a double, for bodies may be long. */
   left = -0;
   /** The body comes in chunks. */
@@ -55,12 +57,28 @@ export class Direction {
     this.piece = 0;
     this.bodyAt = -0;
     if (this.head.length > FIRST_BUFFER) this.head = new Uint8Array(FIRST_BUFFER);
-    this.filled = 0;
-    this.line = 0;
-    this.firstLine = true;
+    this.dropHead();
+    this.heard = false;
     this.left = -0;
     this.chunked = false;
     this.sized = false;
+  }
+
+  /** What came of a head was none. */
+  dropHead(): void {
+    this.filled = 0;
+    this.line = 0;
+    this.firstLine = true;
+  }
+
+  /** Waits for a start line at the start of a piece. */
+  goAstray(): void {
+    const { seen, piece } = this;
+    this.reset();
+    this.seen = seen;
+    this.piece = piece;
+    this.heard = true;
+    this.state = State.ASTRAY;
   }
 
   append(bytes: Uint8Array, at: number, next: number): void {
@@ -106,13 +124,16 @@ export function skipBody(direction: Direction, at: number, end: number): number 
   return next;
 }
 
-/** Takes the line before a chunk: its size in hex, and extensions that nobody needs (RFC 9112 section 7.1). */
+/**
+ * Takes the line before a chunk: its size in hex, and extensions that nobody needs (RFC 9112 section 7.1). Astray without
+ * a size.
+ */
 export function readSize(direction: Direction, bytes: Uint8Array, from: number, end: number): number {
   for (let at = from; at < end; at++) {
     const byte = bytes[at];
     if (byte === 10) {
       // `line` counts the digits: there has to be one.
-      if (direction.line === 0) direction.state = State.LOST;
+      if (direction.line === 0) direction.state = State.ASTRAY;
       else direction.state = direction.left > 0 ? State.BODY : State.TRAILER;
       direction.line = 0;
       direction.sized = false;
@@ -121,7 +142,7 @@ export function readSize(direction: Direction, bytes: Uint8Array, from: number, 
     const digit = direction.sized ? -1 : hexDigit(byte);
     if (digit < 0) direction.sized = true;
     else if (++direction.line > 12) {
-      direction.state = State.LOST;
+      direction.state = State.ASTRAY;
       return end;
     } else direction.left = direction.left * 16 + digit;
   }

@@ -1,6 +1,8 @@
 /**
  * Parses HTTP into one `HttpTransaction` per request: with its response when the head of that has come, without when
- * the connection ends. A connection that begins with the preface of HTTP/2, or is upgraded to it, goes on in http2.ts. Heads are kept, bodies are skipped by length or by chunk; requests may be pipelined. After CONNECT and
+ * the connection ends. A connection that begins with the preface of HTTP/2, or is upgraded to it, goes on in http2.ts. Heads
+ * are kept, bodies are skipped by length or by chunk; requests may be pipelined. What stands where a head is due and is none,
+ * as the rest of a body that is longer than it says, is passed over up to a piece that begins with one. After CONNECT and
  * Upgrade the connection is another protocol's.
  * Hot.
  */
@@ -51,6 +53,8 @@ class HttpParser implements SessionParser {
   private holed = false;
   private ready: HttpTransaction[] = [];
   private done = false;
+  /** Frames of HTTP/2 follow a response that said so. */
+  private upgraded = false;
   /** Another protocol follows. */
   private switched = false;
   /** Bytes of the last piece that were not read. */
@@ -72,6 +76,7 @@ class HttpParser implements SessionParser {
     direction.piece = offset;
     if (direction.state === State.ASTRAY && probeHttp(bytes, offset, length) === Probe.YES)
       direction.state = State.HEAD;
+    else if (direction.filled > 0 && beginsAnew(direction, bytes, offset, end)) direction.dropHead();
     const at = this.read(direction, bytes, offset, end);
     direction.seen += length;
     this.unread = end - at;
@@ -90,8 +95,7 @@ class HttpParser implements SessionParser {
         case State.HEAD:
           // No head begins with a 0, but every server's frames.
           if (bytes[at] === 0 && direction.filled === 0) {
-            this.client ??= direction === this.orig ? this.resp : this.orig;
-            direction.state = direction === this.client ? State.LOST : State.FRAMES;
+            this.onZero(direction);
             break;
           }
           at = this.readHead(direction, bytes, at, end);
@@ -101,6 +105,7 @@ class HttpParser implements SessionParser {
           break;
         case State.CHUNK_SIZE:
           at = readSize(direction, bytes, at, end);
+          if ((direction.state as State) === State.ASTRAY) this.goAstray(direction);
           break;
         case State.CHUNK_END:
           at = skipLine(direction, bytes, at, end, State.CHUNK_SIZE);
@@ -133,18 +138,41 @@ class HttpParser implements SessionParser {
     else if (direction.state === State.FRAMES) this.framesOf().gap(direction === this.client, missed);
     else if (direction.state === State.BODY && direction.left >= missed) skipBody(direction, 0, missed);
     else if (direction.state < State.UNTIL_CLOSE) {
-      // Which response belongs to which request cannot be told any more.
-      while (this.waiting.length > 0) this.deliver(undefined);
-      this.deliverEarly();
-      this.given = 0;
-      this.holed = true;
-      const { seen } = direction;
-      direction.reset();
-      direction.seen = seen;
-      direction.state = State.ASTRAY;
+      this.unpair();
+      direction.goAstray();
     }
     direction.seen += missed;
     return this.said();
+  }
+
+  /** Which response belongs to which request cannot be told any more. */
+  private unpair(): void {
+    while (this.waiting.length > 0) this.deliver(undefined);
+    this.deliverEarly();
+    this.given = 0;
+    this.holed = true;
+  }
+
+  /** Passes over what is no HTTP, up to the start of a head. */
+  private goAstray(direction: Direction): void {
+    // A response may be among it; but requests that it stands behind are still answered in turn.
+    if (direction === this.client) this.holed = true;
+    else this.unpair();
+    direction.goAstray();
+  }
+
+  /** What a direction sends is no HTTP: it may be in the way of what is, if there was any. */
+  private lose(direction: Direction): void {
+    if (direction.heard) this.goAstray(direction);
+    else direction.state = State.LOST;
+  }
+
+  /** Frames of HTTP/2 from a server, unless it has spoken HTTP/1 before and was not asked to change. */
+  private onZero(direction: Direction): void {
+    this.client ??= direction === this.orig ? this.resp : this.orig;
+    const asked = !direction.heard || this.upgraded || this.client.state === State.FRAMES;
+    if (direction !== this.client && asked) direction.state = State.FRAMES;
+    else this.lose(direction);
   }
 
   end(): void {
@@ -169,6 +197,7 @@ class HttpParser implements SessionParser {
     this.holed = false;
     this.ready = [];
     this.done = false;
+    this.upgraded = false;
     this.switched = false;
     this.unread = 0;
   }
@@ -200,7 +229,12 @@ class HttpParser implements SessionParser {
       if (lf === end) break;
       const empty = direction.line === 0 || (direction.line === 1 && cr);
       direction.line = 0;
-      if (!empty && !(direction.firstLine && this.isWhole(direction, bytes, start, at))) {
+      const first = !empty && direction.firstLine ? firstLineKind(direction, bytes, start, at) : FirstLine.OTHER;
+      if (first === FirstLine.NONE) {
+        this.goAstray(direction);
+        return end;
+      }
+      if (!empty && first !== FirstLine.WHOLE) {
         direction.firstLine = false;
         continue;
       }
@@ -215,19 +249,9 @@ class HttpParser implements SessionParser {
       }
       return at;
     }
-    if (direction.filled + at - start > HEAD_MAX) direction.state = State.LOST;
+    if (direction.filled + at - start > HEAD_MAX) this.lose(direction);
     else direction.append(bytes, start, at);
     return at;
-  }
-
-  /** Whether the first line, which ends before `at`, is all of the head: a request of HTTP/0.9. */
-  private isWhole(direction: Direction, bytes: Uint8Array, start: number, at: number): boolean {
-    if (direction.filled === 0) return isSimpleRequest(bytes, start, at - 1);
-    if (direction.head[0] !== 0x47) return false;
-    const line = new Uint8Array(direction.filled + at - start);
-    line.set(direction.head.subarray(0, direction.filled));
-    line.set(bytes.subarray(start, at), direction.filled);
-    return isSimpleRequest(line, 0, line.length - 1);
   }
 
   private onHead(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
@@ -240,10 +264,11 @@ class HttpParser implements SessionParser {
     }
     const sender = kind === HeadKind.REQUEST ? direction : direction === this.orig ? this.resp : this.orig;
     if (kind === HeadKind.NONE || kind === HeadKind.HTTP2 || (this.client !== undefined && this.client !== sender)) {
-      direction.state = State.LOST;
+      this.lose(direction);
       return;
     }
     this.client = sender;
+    direction.heard = true;
     if (kind === HeadKind.REQUEST) this.onRequest(direction, bytes, start, end);
     else this.onResponse(direction, bytes, start, end);
   }
@@ -279,6 +304,7 @@ class HttpParser implements SessionParser {
       this.waitingBodies.shift();
       this.waitingBytes -= request.length;
       this.framesOf().upgraded(request);
+      this.upgraded = true;
       enterBody(direction, NO_BODY);
       return;
     }
@@ -341,6 +367,47 @@ class HttpParser implements SessionParser {
     }
     this.ahead = undefined;
   }
+}
+
+const enum FirstLine {
+  /** There is more to a head than this. */
+  OTHER = 0,
+  /** A request of HTTP/0.9: all of the head. */
+  WHOLE = 1,
+  /** No start line, where there was one before. */
+  NONE = 2,
+}
+
+/** What the first line is that ends before `at`, and began in the direction's head if there is anything in that. */
+function firstLineKind(direction: Direction, bytes: Uint8Array, start: number, at: number): FirstLine {
+  if (direction.filled > 0) {
+    const line = joined(direction, bytes, start, at);
+    return lineKind(line, 0, line.length, direction.heard);
+  }
+  return lineKind(bytes, start, at, direction.heard);
+}
+
+function lineKind(line: Uint8Array, start: number, end: number, heard: boolean): FirstLine {
+  if (isSimpleRequest(line, start, end - 1)) return FirstLine.WHOLE;
+  // The preface of HTTP/2 is told by more than its first line.
+  if (!heard || hasMethod(line, start, end, 'PRI')) return FirstLine.OTHER;
+  return headKind(line, start, end) === HeadKind.NONE ? FirstLine.NONE : FirstLine.OTHER;
+}
+
+/** Whether a piece begins with a start line, and the part of one before it does not become one with it: no head is missed. */
+function beginsAnew(direction: Direction, bytes: Uint8Array, offset: number, end: number): boolean {
+  if (direction.state !== State.HEAD || !direction.firstLine || !direction.heard) return false;
+  if (probeHttp(bytes, offset, end - offset) !== Probe.YES) return false;
+  const line = joined(direction, bytes, offset, lineEnd(bytes, offset, end));
+  return headKind(line, 0, line.length) === HeadKind.NONE;
+}
+
+/** The direction's head so far, and the bytes behind it. */
+function joined(direction: Direction, bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const all = new Uint8Array(direction.filled + end - start);
+  all.set(direction.head.subarray(0, direction.filled));
+  all.set(bytes.subarray(start, end), direction.filled);
+  return all;
 }
 
 /** Whether a client starts with the preface of HTTP/2; a server that starts with SETTINGS may be one of it. */

@@ -55,6 +55,47 @@ test('a request and its response', () => {
   ]);
 });
 
+test('what stands in the way of heads is passed over', () => {
+  const long = (status: number, more: string) =>
+    answer(lines(`HTTP/1.1 ${status} OK`, 'Content-Length: 2'), `12${more}`);
+  const next = [ask(get('/2')), answer(ok(3)), ask(get('/3')), answer(ok(0))];
+  const rest = ['/2 200', '/3 200'];
+  // Bodies longer than they say: with lines in what is over, without, with zeros, with the beginning of a head.
+  for (const more of ['345', '3\r\n\r\n4', 'abc\r\n', '\0\0\0', 'GET', 'HTTP/1.1 2', 'x'.repeat(70_000)]) {
+    assert.equal(pairs([ask(get('/1')), long(201, more), ...next]), ['/1 201', ...rest], more.slice(0, 10));
+    const posted = ask(lines('POST /1 HTTP/1.1', 'Content-Length: 2'), `12${more}`);
+    assert.equal(pairs([posted, answer(ok(1)), ...next]), ['/1 200', ...rest], more.slice(0, 10));
+  }
+  // Over several pieces.
+  const pieces = [long(201, '3'), answer('4'), answer('5\r\n'), answer('6 7')];
+  assert.equal(pairs([ask(get('/1')), ...pieces, ...next]), ['/1 201', ...rest]);
+  // A chunk without a size, and one with too long a size.
+  for (const size of ['zz', '', '1234567890abc']) {
+    const chunks = `3\r\nabc\r\n${size}\r\nfoo\r\n0\r\n\r\n`;
+    const chunked = answer(lines('HTTP/1.1 201 OK', 'Transfer-Encoding: chunked'), chunks);
+    assert.equal(pairs([ask(get('/1')), chunked, ...next]), ['/1 201', ...rest], size);
+  }
+  // An answer to what was no request.
+  const bad = answer(lines('HTTP/1.1 400 Bad Request', 'Content-Length: 0'));
+  const nonsense = [ask(get('/1')), answer(ok(1)), ask('nonsense\r\n\r\n'), bad];
+  assert.equal(pairs([...nonsense, ...next]), ['/1 200', '- 400', ...rest]);
+  // Requests that wait for what was passed over are told alone; where no head can have been in it they are not.
+  const two = ask(get('/1'), get('/1b'));
+  assert.equal(pairs([two, long(201, `345\r\n${ok(4)}`), ...next]), ['/1 201', '/1b -', ...rest]);
+  assert.equal(pairs([two, long(201, '345'), answer(ok(4)), ...next]), ['/1 201', '/1b 200', ...rest]);
+  // A side that never sent a head is not waited for.
+  assert.equal(pairs([ask(get('/1')), answer('220 hello\r\n\r\n'), answer(ok(1))]), ['/1 -']);
+});
+
+test('a head in pieces is none that begins anew', () => {
+  const first = [ask(get('/1')), answer(ok(1))];
+  const head = lines('GET  /a b  HTTP/1.1', 'Host: a.example');
+  for (let at = 1; at < head.length; at++) {
+    const cut = [ask(head.slice(0, at)), ask(head.slice(at)), answer(ok(2))];
+    assert.equal(pairs([...first, ...cut]), ['/1 200', '/a b 200'], `${at}`);
+  }
+});
+
 test('a body that was waited for does not come after a refusal', () => {
   const expecting = lines('POST /big HTTP/1.1', 'Content-Length: 500', 'Expect: 100-Continue');
   const refused = lines('HTTP/1.1 417 Expectation Failed', 'Content-Length: 0');
