@@ -1,7 +1,25 @@
 /** Near misses: what the user may have meant by a name that does not exist. */
 
-/** The candidate nearest to `name`, if it is near enough to be a slip of the hand. */
+/** Slips of the hand up to this many letters are likelier than a wrong second word. */
+const SLIP = 2;
+
+/**
+ * The candidate nearest to `name`, if it is near enough to be a slip of the hand. One that begins with the same word, as
+ * `QuicStream` does for `QuicHandshake`, is nearer than those that merely look alike.
+ */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  const all = [...candidates];
+  const found = nearestOf(name, all);
+  if (found !== undefined && editDistance(name, found) <= SLIP) return found;
+  const word = /^[A-Z][a-z0-9]+(?=[A-Z])/.exec(name)?.[0];
+  if (word === undefined) return found;
+  const alike = all.filter((one) => one.startsWith(word) && !/^[a-z]/.test(one.slice(word.length)));
+  const longer = alike.filter((one) => one.startsWith(name));
+  const [only] = longer.length === 1 ? longer : alike.length === 1 ? alike : [];
+  return only ?? nearestOf(name, alike) ?? found;
+}
+
+function nearestOf(name: string, candidates: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
   // One letter is near every other.
   const limit = wanted.length < 2 ? 0 : Math.max(1, Math.floor(wanted.length / 3));

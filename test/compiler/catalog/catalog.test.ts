@@ -211,6 +211,10 @@ test('near misses are found, far ones are not', () => {
   assert.is(nearest('verison', ['sni', 'version']), 'version');
   assert.is(nearest('zzz', ['sni', 'version']), undefined);
   assert.is(nearest('x', ['y']), undefined);
+  // The first word says what is meant, unless it is another's by a slip.
+  assert.is(nearest('QuicHandshake', ['DtlsHandshake', 'Quicksilver', 'QuicStream']), 'QuicStream');
+  assert.is(nearest('TlsConn', ['ConnRecord', 'TlsHandshake']), 'TlsHandshake');
+  assert.is(nearest('SshHandshake', ['SshSession', 'SslHandshake']), 'SslHandshake');
   assert.is(didYouMean('sin', ['sni'], 'tls.'), 'did you mean `tls.sni`?');
   assert.is(didYouMean('nothing', ['sni']), undefined);
 });
