@@ -9,6 +9,7 @@
 import { keep } from '../bytes.ts';
 import { Parse, type ParserFactory, Probe, ProtocolNumber, type SessionParser } from '../contract.ts';
 import { Direction, enterBody, NO_BODY, readSize, State, skipBody, skipLine, skipTrailer } from './direction.ts';
+import { Exchanges } from './exchanges.ts';
 import {
   bodyOf,
   HeadKind,
@@ -25,8 +26,6 @@ import { HttpTransaction } from './transaction.ts';
 
 /** Longest head, in bytes. */
 const HEAD_MAX = 65536;
-/** Most bytes of requests that wait for a response; the oldest of more is delivered without. */
-const WAITING_MAX = 131072;
 /** Most bytes of empty lines before the first head. */
 const EMPTY_MAX = 8;
 
@@ -39,19 +38,7 @@ class HttpParser implements SessionParser {
   private http2: Http2 | undefined = undefined;
   /** Who sends requests. */
   private client: Direction | undefined = undefined;
-  /** Heads of requests without a response yet, oldest first, and their bytes together. */
-  private readonly waiting: Uint8Array[] = [];
-  /** Where the body of each begins. */
-  private readonly waitingBodies: number[] = [];
-  private waitingBytes = 0;
-  /** Requests that were delivered before their response came: those are delivered alone. */
-  private given = 0;
-  /** A response that came before its request, as captures of several queues have it. */
-  private ahead: Uint8Array | undefined = undefined;
-  private aheadBody = -0;
-  /** Requests were lost in a hole: a response without one is not waiting for one. */
-  private holed = false;
-  private ready: HttpTransaction[] = [];
+  private readonly exchanges = new Exchanges();
   private done = false;
   /** Frames of HTTP/2 follow a response that said so. */
   private upgraded = false;
@@ -138,26 +125,18 @@ class HttpParser implements SessionParser {
     else if (direction.state === State.FRAMES) this.framesOf().gap(direction === this.client, missed);
     else if (direction.state === State.BODY && direction.left >= missed) skipBody(direction, 0, missed);
     else if (direction.state < State.UNTIL_CLOSE) {
-      this.unpair();
+      this.exchanges.unpair();
       direction.goAstray();
     }
     direction.seen += missed;
     return this.said();
   }
 
-  /** Which response belongs to which request cannot be told any more. */
-  private unpair(): void {
-    while (this.waiting.length > 0) this.deliver(undefined);
-    this.deliverEarly();
-    this.given = 0;
-    this.holed = true;
-  }
-
   /** Passes over what is no HTTP, up to the start of a head. */
   private goAstray(direction: Direction): void {
     // A response may be among it; but requests that it stands behind are still answered in turn.
-    if (direction === this.client) this.holed = true;
-    else this.unpair();
+    if (direction === this.client) this.exchanges.missRequests();
+    else this.exchanges.unpair();
     direction.goAstray();
   }
 
@@ -176,12 +155,11 @@ class HttpParser implements SessionParser {
   }
 
   end(): void {
-    this.deliverEarly();
-    while (this.waiting.length > 0) this.deliver(undefined);
+    this.exchanges.end();
     this.http2?.end();
   }
   take(): HttpTransaction | null {
-    return this.ready.shift() ?? null;
+    return this.exchanges.take();
   }
 
   reset(): void {
@@ -189,13 +167,7 @@ class HttpParser implements SessionParser {
     this.resp.reset();
     this.http2?.reset();
     this.client = undefined;
-    this.waiting.length = 0;
-    this.waitingBodies.length = 0;
-    this.waitingBytes = 0;
-    this.given = 0;
-    this.ahead = undefined;
-    this.holed = false;
-    this.ready = [];
+    this.exchanges.reset();
     this.done = false;
     this.upgraded = false;
     this.switched = false;
@@ -206,7 +178,7 @@ class HttpParser implements SessionParser {
     const { orig, resp, http2 } = this;
     if (orig.state === State.LOST && resp.state === State.LOST) this.done = true;
     if (http2?.lost) this.done = true;
-    if (!this.done) return this.ready.length > 0 ? Parse.READY : Parse.MORE;
+    if (!this.done) return this.exchanges.any ? Parse.READY : Parse.MORE;
     this.end();
     return this.switched ? Parse.SWITCH : Parse.STOP;
   }
@@ -276,19 +248,8 @@ class HttpParser implements SessionParser {
   private onRequest(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     enterBody(direction, bodyOf(bytes, start, end, false));
     const head = keep(bytes, start, end - start);
-    if (this.ahead !== undefined) {
-      this.ready.push(new HttpTransaction(head, this.ahead, direction.bodyAt, this.aheadBody));
-      this.ahead = undefined;
-      return;
-    }
-    this.waiting.push(head);
-    this.waitingBodies.push(direction.bodyAt);
-    this.waitingBytes += head.length;
-    if (hasMethod(head, 0, head.length, 'CONNECT')) direction.state = State.HELD;
-    while (this.waitingBytes > WAITING_MAX) {
-      this.deliver(undefined);
-      this.given++;
-    }
+    const waits = this.exchanges.request(head, direction.bodyAt);
+    if (waits && hasMethod(head, 0, head.length, 'CONNECT')) direction.state = State.HELD;
   }
 
   private onResponse(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
@@ -298,28 +259,17 @@ class HttpParser implements SessionParser {
       enterBody(direction, NO_BODY);
       return;
     }
-    const request = this.given > 0 ? undefined : this.waiting[0];
+    const request = this.exchanges.next;
     if (status === 101 && request !== undefined && headerIs(bytes, start, end, 'upgrade', 'h2c')) {
-      this.waiting.shift();
-      this.waitingBodies.shift();
-      this.waitingBytes -= request.length;
+      this.exchanges.drop();
       this.framesOf().upgraded(request);
       this.upgraded = true;
       enterBody(direction, NO_BODY);
       return;
     }
-    if (request !== undefined && this.waiting.length === 1) this.heedRefusal(request);
+    if (this.exchanges.only !== undefined) this.heedRefusal(this.exchanges.only);
     const to = (method: string) => request !== undefined && hasMethod(request, 0, request.length, method);
-    const head = keep(bytes, start, end - start);
-    if (request !== undefined) this.deliver(head, direction.bodyAt);
-    else if (this.given > 0 || this.holed) {
-      this.given = Math.max(0, this.given - 1);
-      this.ready.push(new HttpTransaction(undefined, head, undefined, direction.bodyAt));
-    } else {
-      this.deliverEarly();
-      this.ahead = head;
-      this.aheadBody = direction.bodyAt;
-    }
+    this.exchanges.response(keep(bytes, start, end - start), direction.bodyAt);
     if (status === 101 || (status < 300 && to('CONNECT'))) {
       this.done = true;
       this.switched = true;
@@ -348,24 +298,9 @@ class HttpParser implements SessionParser {
     if (headerIs(request, 0, request.length, 'expect', '100-continue')) enterBody(client, NO_BODY);
   }
 
-  /** Delivers the oldest request. */
-  private deliver(response: Uint8Array | undefined, responseBody?: number): void {
-    const request = this.waiting.shift();
-    const requestBody = this.waitingBodies.shift();
-    this.waitingBytes -= request?.length ?? 0;
-    this.ready.push(new HttpTransaction(request, response, requestBody, responseBody));
-  }
-
   private framesOf(): Http2 {
-    this.http2 ??= new Http2((transaction) => this.ready.push(transaction));
+    this.http2 ??= new Http2((transaction) => this.exchanges.add(transaction));
     return this.http2;
-  }
-
-  private deliverEarly(): void {
-    if (this.ahead !== undefined) {
-      this.ready.push(new HttpTransaction(undefined, this.ahead, undefined, this.aheadBody));
-    }
-    this.ahead = undefined;
   }
 }
 
