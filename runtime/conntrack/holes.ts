@@ -1,6 +1,7 @@
 /**
  * Directions of streams that wait for missing bytes, by the time since when: a heap, as a direction whose hole was filled
- * may wait for another one that is older than what others wait for. Each may stand in it once.
+ * may wait for another one that is older than what others wait for. Those that wait since one time come by their numbers,
+ * whatever else is in it. Each may stand in it once.
  */
 export interface HoleQueue {
   /** Direction `entry` waits since `since`, in seconds since 1970. */
@@ -29,11 +30,16 @@ export function createHoleQueue(): HoleQueue {
     times[to] = times[from];
   }
 
+  /** Whether `entry`, which waits since `since`, comes before the one at `other`. */
+  function isBefore(entry: number, since: number, other: number): boolean {
+    return since < times[other] || (since === times[other] && entry < entries[other]);
+  }
+
   return {
     add(entry, since) {
       if (size === entries.length) grow();
       let at = size++;
-      for (let up = (at - 1) >> 1; at > 0 && times[up] > since; up = (at - 1) >> 1) {
+      for (let up = (at - 1) >> 1; at > 0 && isBefore(entry, since, up); up = (at - 1) >> 1) {
         move(up, at);
         at = up;
       }
@@ -44,11 +50,12 @@ export function createHoleQueue(): HoleQueue {
     take() {
       const first = entries[0];
       size--;
+      const entry = entries[size];
       const since = times[size];
       let at = 0;
       for (let down = 1; down < size; down = 2 * at + 1) {
-        if (down + 1 < size && times[down + 1] < times[down]) down++;
-        if (times[down] >= since) break;
+        if (down + 1 < size && isBefore(entries[down + 1], times[down + 1], down)) down++;
+        if (isBefore(entry, since, down)) break;
         move(down, at);
         at = down;
       }

@@ -84,6 +84,11 @@ export function createStreams(
     onHole,
   });
 
+  /** Since when a direction waits, if it does. */
+  function sinceOf(s: number, dir: number): number {
+    return ssF[(s + Stream.DIRS + dir * Stream.DIR_STRIDE + Dir.SINCE) >> 1];
+  }
+
   function onHole(s: number, dir: number): void {
     const d = s + Stream.DIRS + dir * Stream.DIR_STRIDE;
     if ((ss[d + Dir.FLAGS] & DirFlag.QUEUED) !== 0) return;
@@ -174,16 +179,19 @@ export function createStreams(
     },
     release,
     expireHoles(c, now) {
-      for (let dir = 0; dir < 2; dir++) {
-        const s = rec[c + Rec.STREAM];
-        if (s !== 0) reassembler.expire(c, s, dir, now);
-      }
+      const s = rec[c + Rec.STREAM];
+      if (s === 0) return;
+      // The direction that waits longest first, as the queue has it.
+      const first = sinceOf(s, 1) < sinceOf(s, 0) ? 1 : 0;
+      reassembler.expire(c, s, first, now);
+      if (rec[c + Rec.STREAM] === s) reassembler.expire(c, s, 1 - first, now);
     },
     settle,
     checkTimeouts(now, most) {
       const enough = pieces + most;
       for (let looked = 0; now > holes.oldest() + timeout; looked++) {
         if (pieces + looked >= enough) return false;
+        const since = holes.oldest();
         const entry = holes.take();
         const dir = entry & 1;
         const s = entry & ~1;
@@ -191,7 +199,7 @@ export function createStreams(
         ss[d + Dir.FLAGS] &= ~DirFlag.QUEUED;
         const c = ss[s + Stream.CONN];
         if (c === 0 || ss[d + Dir.HEAD] === 0) continue;
-        if (now <= ssF[(d + Dir.SINCE) >> 1] + timeout) {
+        if (sinceOf(s, dir) > since) {
           onHole(s, dir);
           continue;
         }

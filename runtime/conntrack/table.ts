@@ -131,7 +131,12 @@ export function createConnTable(core: TableMemory, stride: number): ConnTable {
     const dir = (forward | (0 - forward)) >>> 31;
     const other = (reverse | (0 - reverse)) >>> 31;
     if (((dir & other) | ((recMeta[c] & KEY_BITS) ^ key)) !== 0) return false;
-    if ((key & Meta.IPV6) !== 0 && !sameAddresses(p, (c / stride) | 0, dir << 2)) return false;
+    if ((key & Meta.IPV6) !== 0 && !sameAddresses(p, (c / stride) | 0, dir << 2)) {
+      // Both ways, as the ports and the hashes of both addresses are alike.
+      const turned = (dir | other) === 0 && sameAddresses(p, (c / stride) | 0, 4);
+      if (turned) pktDir[p] = 1;
+      return turned;
+    }
     pktDir[p] = dir;
     return true;
   }

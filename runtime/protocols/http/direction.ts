@@ -15,16 +15,18 @@ export const enum State {
   CHUNK_END = 3,
   /** In the lines behind the last chunk. */
   TRAILER = 4,
+  /** In the rest of a line that is none of HTTP. */
+  STRAY_LINE = 5,
   /** In a body that ends with the connection. */
-  UNTIL_CLOSE = 5,
-  /** Behind a hole, or what is no HTTP: a start line at the start of a piece is waited for. */
-  ASTRAY = 6,
+  UNTIL_CLOSE = 6,
+  /** Behind a hole: a start line at the start of a piece is waited for. */
+  ASTRAY = 7,
   /** No HTTP: not listened to any more. */
-  LOST = 7,
+  LOST = 8,
   /** In frames of HTTP/2. */
-  FRAMES = 8,
+  FRAMES = 9,
   /** Behind a CONNECT that was not answered yet: what comes is kept in `head`. */
-  HELD = 9,
+  HELD = 10,
 }
 
 /** One direction of a connection. */
@@ -42,7 +44,7 @@ export class Direction {
   line = 0;
   /** In the first line of a head, or before it. */
   firstLine = true;
-  /** There was a head: what comes where another is due, and is none, is only in the way. */
+  /** There was a head: lines that come where another is due, and are none of one, are passed over. */
   heard = false;
   /** Bytes still to come; a double, for bodies may be long. */
   left = -0;
@@ -64,7 +66,7 @@ export class Direction {
     this.sized = false;
   }
 
-  /** What came of a head was none. */
+  /** What came of a head is none. */
   dropHead(): void {
     this.filled = 0;
     this.line = 0;
@@ -79,6 +81,12 @@ export class Direction {
     this.piece = piece;
     this.heard = true;
     this.state = State.ASTRAY;
+  }
+
+  /** The head begins later: the first `length` bytes are none of it. */
+  cutHead(length: number): void {
+    this.head.copyWithin(0, length, this.filled);
+    this.filled -= length;
   }
 
   append(bytes: Uint8Array, at: number, next: number): void {
@@ -125,15 +133,15 @@ export function skipBody(direction: Direction, at: number, end: number): number 
 }
 
 /**
- * Takes the line before a chunk: its size in hex, and extensions that nobody needs (RFC 9112 section 7.1). Astray without
- * a size.
+ * Takes the line before a chunk: its size in hex, and extensions that nobody needs (RFC 9112 section 7.1). Behind one without
+ * a size, or with one that no chunk has, a head is looked for.
  */
 export function readSize(direction: Direction, bytes: Uint8Array, from: number, end: number): number {
   for (let at = from; at < end; at++) {
     const byte = bytes[at];
     if (byte === 10) {
       // `line` counts the digits: there has to be one.
-      if (direction.line === 0) direction.state = State.ASTRAY;
+      if (direction.line === 0) direction.state = State.HEAD;
       else direction.state = direction.left > 0 ? State.BODY : State.TRAILER;
       direction.line = 0;
       direction.sized = false;
@@ -142,8 +150,10 @@ export function readSize(direction: Direction, bytes: Uint8Array, from: number, 
     const digit = direction.sized ? -1 : hexDigit(byte);
     if (digit < 0) direction.sized = true;
     else if (++direction.line > 12) {
-      direction.state = State.ASTRAY;
-      return end;
+      direction.line = 0;
+      direction.left = 0;
+      direction.state = State.STRAY_LINE;
+      return at + 1;
     } else direction.left = direction.left * 16 + digit;
   }
   return end;

@@ -129,6 +129,27 @@ export function isSimpleRequest(bytes: Uint8Array, at: number, lf: number): bool
   return true;
 }
 
+/** Methods that are believed in the middle of a line (RFC 9110 section 9.3, RFC 5789). */
+const METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'];
+
+/**
+ * Where in a line that ends with the LF at `lf` a start line begins: a request's or a response's. In front of it may be what
+ * is left of something else, without a line end of its own. -1 if nowhere.
+ */
+export function startLineIn(bytes: Uint8Array, at: number, lf: number, request: boolean): number {
+  const stop = contentEnd(bytes, at, lf);
+  if (!request) {
+    for (let i = at; i < stop; i++) if (isStatusLine(bytes, i, stop)) return i;
+    return -1;
+  }
+  if (isRequestLine(bytes, at, lf) || isSimpleRequest(bytes, at, lf)) return at;
+  if (stop - at < VERSION_LENGTH || !isVersion(bytes, stop - VERSION_LENGTH, stop)) return -1;
+  for (let i = at + 1; i < stop; i++) {
+    if (METHODS.some((method) => hasMethod(bytes, i, stop, method)) && isRequestLine(bytes, i, lf)) return i;
+  }
+  return -1;
+}
+
 /** What a head is. */
 export const enum HeadKind {
   NONE = 0,

@@ -1,9 +1,9 @@
 /**
  * Parses HTTP into one `HttpTransaction` per request: with its response when the head of that has come, without when
  * the connection ends. A connection that begins with the preface of HTTP/2, or is upgraded to it, goes on in http2.ts. Heads
- * are kept, bodies are skipped by length or by chunk; requests may be pipelined. What stands where a head is due and is none,
- * as the rest of a body that is longer than it says, is passed over up to a piece that begins with one. After CONNECT and
- * Upgrade the connection is another protocol's.
+ * are kept, bodies are skipped by length or by chunk; requests may be pipelined. Lines where a head is due that are none of
+ * one, as those of a body that is longer than it says, are passed over. After CONNECT and Upgrade the connection is another
+ * protocol's.
  * Hot.
  */
 import { keep } from '../bytes.ts';
@@ -19,6 +19,7 @@ import {
   isSimpleRequest,
   lineEnd,
   probeHttp,
+  startLineIn,
   statusOf,
 } from './head.ts';
 import { Http2, PREFACE } from './http2.ts';
@@ -26,6 +27,8 @@ import { HttpTransaction } from './transaction.ts';
 
 /** Longest head, in bytes. */
 const HEAD_MAX = 65536;
+/** Of a line longer than that, at whose end a head may begin, as much is kept. */
+const START_MAX = 4096;
 /** Most bytes of empty lines before the first head. */
 const EMPTY_MAX = 8;
 
@@ -63,7 +66,6 @@ class HttpParser implements SessionParser {
     direction.piece = offset;
     if (direction.state === State.ASTRAY && probeHttp(bytes, offset, length) === Probe.YES)
       direction.state = State.HEAD;
-    else if (direction.filled > 0 && beginsAnew(direction, bytes, offset, end)) direction.dropHead();
     const at = this.read(direction, bytes, offset, end);
     direction.seen += length;
     this.unread = end - at;
@@ -81,8 +83,9 @@ class HttpParser implements SessionParser {
           break;
         case State.HEAD:
           // No head begins with a 0, but every server's frames.
-          if (bytes[at] === 0 && direction.filled === 0) {
-            this.onZero(direction);
+          if (bytes[at] === 0 && direction.filled === 0 && this.beginsFrames(direction)) {
+            this.client ??= direction === this.orig ? this.resp : this.orig;
+            direction.state = direction === this.client ? State.LOST : State.FRAMES;
             break;
           }
           at = this.readHead(direction, bytes, at, end);
@@ -92,10 +95,12 @@ class HttpParser implements SessionParser {
           break;
         case State.CHUNK_SIZE:
           at = readSize(direction, bytes, at, end);
-          if ((direction.state as State) === State.ASTRAY) this.goAstray(direction);
           break;
         case State.CHUNK_END:
           at = skipLine(direction, bytes, at, end, State.CHUNK_SIZE);
+          break;
+        case State.STRAY_LINE:
+          at = skipLine(direction, bytes, at, end, State.HEAD);
           break;
         case State.TRAILER:
           at = skipTrailer(direction, bytes, at, end);
@@ -132,26 +137,17 @@ class HttpParser implements SessionParser {
     return this.said();
   }
 
-  /** Passes over what is no HTTP, up to the start of a head. */
-  private goAstray(direction: Direction): void {
-    // A response may be among it; but requests that it stands behind are still answered in turn.
+  /** A line of a direction is none of HTTP. */
+  private passOver(direction: Direction): void {
+    // A response may have been meant; but requests that it stands behind are still answered in turn.
     if (direction === this.client) this.exchanges.missRequests();
     else this.exchanges.unpair();
-    direction.goAstray();
+    direction.dropHead();
   }
 
-  /** What a direction sends is no HTTP: it may be in the way of what is, if there was any. */
-  private lose(direction: Direction): void {
-    if (direction.heard) this.goAstray(direction);
-    else direction.state = State.LOST;
-  }
-
-  /** Frames of HTTP/2 from a server, unless it has spoken HTTP/1 before and was not asked to change. */
-  private onZero(direction: Direction): void {
-    this.client ??= direction === this.orig ? this.resp : this.orig;
-    const asked = !direction.heard || this.upgraded || this.client.state === State.FRAMES;
-    if (direction !== this.client && asked) direction.state = State.FRAMES;
-    else this.lose(direction);
+  /** Whether a 0 where a head is due begins frames of HTTP/2: not where HTTP/1 is spoken, and nobody asked to change. */
+  private beginsFrames(direction: Direction): boolean {
+    return !direction.heard || this.upgraded || this.client?.state === State.FRAMES;
   }
 
   end(): void {
@@ -190,9 +186,9 @@ class HttpParser implements SessionParser {
     if (direction.filled === 0) {
       while (at < end && (bytes[at] === 10 || bytes[at] === 13)) at++;
       direction.line = 0;
-      if (at < end && bytes[at] === 0) return at;
+      if (at < end && bytes[at] === 0 && this.beginsFrames(direction)) return at;
     }
-    const start = at;
+    let start = at;
     while (at < end) {
       const lf = lineEnd(bytes, at, end);
       const cr = lf > at ? bytes[lf - 1] === 13 : direction.filled > 0 && direction.head[direction.filled - 1] === 13;
@@ -201,15 +197,29 @@ class HttpParser implements SessionParser {
       if (lf === end) break;
       const empty = direction.line === 0 || (direction.line === 1 && cr);
       direction.line = 0;
-      const first = !empty && direction.firstLine ? firstLineKind(direction, bytes, start, at) : FirstLine.OTHER;
-      if (first === FirstLine.NONE) {
-        this.goAstray(direction);
-        return end;
-      }
-      if (!empty && first !== FirstLine.WHOLE) {
+      let over = empty;
+      if (direction.firstLine) {
+        const kept = direction.filled > 0;
+        if (kept) {
+          direction.append(bytes, start, at);
+          start = at;
+        }
+        const line = kept ? direction.head : bytes;
+        const first = kept ? 0 : start;
+        const last = kept ? direction.filled : at;
+        const begin = this.startOf(direction, line, first, last);
+        if (begin < 0 || empty) {
+          if (!empty) this.passOver(direction);
+          direction.dropHead();
+          start = at;
+          continue;
+        }
+        if (kept) direction.cutHead(begin);
+        else start = begin;
+        over = isSimpleRequest(line, kept ? 0 : begin, kept ? direction.filled - 1 : lf);
         direction.firstLine = false;
-        continue;
       }
+      if (!over) continue;
       direction.firstLine = true;
       direction.bodyAt = direction.seen + at - direction.piece;
       if (direction.filled === 0) this.onHead(direction, bytes, start, at);
@@ -221,9 +231,26 @@ class HttpParser implements SessionParser {
       }
       return at;
     }
-    if (direction.filled + at - start > HEAD_MAX) this.lose(direction);
-    else direction.append(bytes, start, at);
+    direction.append(bytes, start, at);
+    if (direction.filled > HEAD_MAX) this.onTooLong(direction);
     return at;
+  }
+
+  private onTooLong(direction: Direction): void {
+    if (!direction.heard) direction.state = State.LOST;
+    else if (direction.firstLine) direction.cutHead(direction.filled - START_MAX);
+    else {
+      this.passOver(direction);
+      direction.state = State.STRAY_LINE;
+    }
+  }
+
+  /** Where the head begins in what would be its first line; -1 if nowhere. */
+  private startOf(direction: Direction, line: Uint8Array, start: number, end: number): number {
+    // What the first head of a direction is, is said when it is whole; a client's preface of HTTP/2 has more lines than one.
+    if (!direction.heard) return start;
+    if (direction === this.client && hasMethod(line, start, end, 'PRI')) return start;
+    return startLineIn(line, start, end - 1, direction === this.client);
   }
 
   private onHead(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
@@ -236,7 +263,8 @@ class HttpParser implements SessionParser {
     }
     const sender = kind === HeadKind.REQUEST ? direction : direction === this.orig ? this.resp : this.orig;
     if (kind === HeadKind.NONE || kind === HeadKind.HTTP2 || (this.client !== undefined && this.client !== sender)) {
-      this.lose(direction);
+      if (direction.heard) this.passOver(direction);
+      else direction.state = State.LOST;
       return;
     }
     this.client = sender;
@@ -302,47 +330,6 @@ class HttpParser implements SessionParser {
     this.http2 ??= new Http2((transaction) => this.exchanges.add(transaction));
     return this.http2;
   }
-}
-
-const enum FirstLine {
-  /** There is more to a head than this. */
-  OTHER = 0,
-  /** A request of HTTP/0.9: all of the head. */
-  WHOLE = 1,
-  /** No start line, where there was one before. */
-  NONE = 2,
-}
-
-/** What the first line is that ends before `at`, and began in the direction's head if there is anything in that. */
-function firstLineKind(direction: Direction, bytes: Uint8Array, start: number, at: number): FirstLine {
-  if (direction.filled > 0) {
-    const line = joined(direction, bytes, start, at);
-    return lineKind(line, 0, line.length, direction.heard);
-  }
-  return lineKind(bytes, start, at, direction.heard);
-}
-
-function lineKind(line: Uint8Array, start: number, end: number, heard: boolean): FirstLine {
-  if (isSimpleRequest(line, start, end - 1)) return FirstLine.WHOLE;
-  // The preface of HTTP/2 is told by more than its first line.
-  if (!heard || hasMethod(line, start, end, 'PRI')) return FirstLine.OTHER;
-  return headKind(line, start, end) === HeadKind.NONE ? FirstLine.NONE : FirstLine.OTHER;
-}
-
-/** Whether a piece begins with a start line, and the part of one before it does not become one with it: no head is missed. */
-function beginsAnew(direction: Direction, bytes: Uint8Array, offset: number, end: number): boolean {
-  if (direction.state !== State.HEAD || !direction.firstLine || !direction.heard) return false;
-  if (probeHttp(bytes, offset, end - offset) !== Probe.YES) return false;
-  const line = joined(direction, bytes, offset, lineEnd(bytes, offset, end));
-  return headKind(line, 0, line.length) === HeadKind.NONE;
-}
-
-/** The direction's head so far, and the bytes behind it. */
-function joined(direction: Direction, bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const all = new Uint8Array(direction.filled + end - start);
-  all.set(direction.head.subarray(0, direction.filled));
-  all.set(bytes.subarray(start, end), direction.filled);
-  return all;
 }
 
 /** Whether a client starts with the preface of HTTP/2; a server that starts with SETTINGS may be one of it. */

@@ -68,7 +68,6 @@ function setup(max: number, resolution: number, horizon: number) {
 
 for (const start of [0, 1000, 1_700_000_000, 4_294_967_000]) {
   test(`every record ends within two ticks of its deadline, never before (from ${start})`, () => {
-    const seed = 7;
     const step = fc.tuple(
       fc.constantFrom('open', 'packet', 'close', 'shorten', 'none'),
       fc.integer({ min: 1, max: 12 }),
@@ -83,7 +82,11 @@ for (const start of [0, 1000, 1_700_000_000, 4_294_967_000]) {
           if (what === 'open' && !w.alive(id)) w.open(id, now, seconds);
           if (what === 'packet' && w.alive(id)) w.packet(id, now);
           if (what === 'close') w.close(id);
-          if (what === 'shorten' && w.alive(id)) w.shorten(id, 0.2);
+          // As a packet does that ends a connection.
+          if (what === 'shorten' && w.alive(id)) {
+            w.packet(id, now);
+            w.shorten(id, 0.2);
+          }
           now += pass;
           const before = Array.from({ length: 13 }, (_, i) => w.alive(i));
           w.ended.clear();
@@ -95,7 +98,7 @@ for (const start of [0, 1000, 1_700_000_000, 4_294_967_000]) {
           }
         }
       }),
-      { seed, numRuns: 300 },
+      { numRuns: 300 },
     );
   });
 }
@@ -162,7 +165,7 @@ test('sweeping keeps every record that is scheduled, whatever fires meanwhile', 
       w.advance(now + 63);
       for (let id = 1; id <= 400; id++) assert.not(w.alive(id));
     }),
-    { seed: 11, numRuns: 200 },
+    { numRuns: 200 },
   );
 });
 

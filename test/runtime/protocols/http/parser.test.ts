@@ -66,6 +66,15 @@ test('what stands in the way of heads is passed over', () => {
     const posted = ask(lines('POST /1 HTTP/1.1', 'Content-Length: 2'), `12${more}`);
     assert.equal(pairs([posted, answer(ok(1)), ...next]), ['/1 200', ...rest], more.slice(0, 10));
   }
+  // However it is cut.
+  const stray = [ask(get('/1')), long(201, 'ab\r\nHTTP/1.1\r\nHTTP/1'), ...next];
+  for (let cut = 1; cut < 60; cut++) {
+    assert.equal(
+      parsed(stray, cutBy([cut])).map(({ uri, status_code }) => `${uri} ${status_code}`),
+      ['/1 201', ...rest],
+      `${cut}`,
+    );
+  }
   // Over several pieces.
   const pieces = [long(201, '3'), answer('4'), answer('5\r\n'), answer('6 7')];
   assert.equal(pairs([ask(get('/1')), ...pieces, ...next]), ['/1 201', ...rest]);
@@ -79,9 +88,9 @@ test('what stands in the way of heads is passed over', () => {
   const bad = answer(lines('HTTP/1.1 400 Bad Request', 'Content-Length: 0'));
   const nonsense = [ask(get('/1')), answer(ok(1)), ask('nonsense\r\n\r\n'), bad];
   assert.equal(pairs([...nonsense, ...next]), ['/1 200', '- 400', ...rest]);
-  // Requests that wait for what was passed over are told alone; where no head can have been in it they are not.
+  // Requests that wait for what was passed over are told alone, and so is what comes; where no line was passed over they are not.
   const two = ask(get('/1'), get('/1b'));
-  assert.equal(pairs([two, long(201, `345\r\n${ok(4)}`), ...next]), ['/1 201', '/1b -', ...rest]);
+  assert.equal(pairs([two, long(201, `345\r\n${ok(4)}`), ...next]), ['/1 201', '/1b -', '- 200', ...rest]);
   assert.equal(pairs([two, long(201, '345'), answer(ok(4)), ...next]), ['/1 201', '/1b 200', ...rest]);
   // A side that never sent a head is not waited for.
   assert.equal(pairs([ask(get('/1')), answer('220 hello\r\n\r\n'), answer(ok(1))]), ['/1 -']);
