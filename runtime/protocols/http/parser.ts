@@ -199,20 +199,17 @@ class HttpParser implements SessionParser {
       direction.line = 0;
       let over = empty;
       if (direction.firstLine) {
-        const kept = direction.filled > 0;
-        if (kept) {
+        if (direction.filled > 0) {
           direction.append(bytes, start, at);
           start = at;
         }
+        const kept = direction.filled > 0;
         const line = kept ? direction.head : bytes;
-        const first = kept ? 0 : start;
-        const last = kept ? direction.filled : at;
-        const begin = this.startOf(direction, line, first, last);
-        if (begin < 0 || empty) {
-          if (!empty) this.passOver(direction);
-          direction.dropHead();
-          start = at;
-          continue;
+        const begin = empty ? -1 : this.headStart(direction, line, kept ? 0 : start, kept ? direction.filled : at);
+        if (begin < 0) {
+          if (empty) direction.dropHead();
+          else this.passOver(direction);
+          return at;
         }
         if (kept) direction.cutHead(begin);
         else start = begin;
@@ -245,8 +242,8 @@ class HttpParser implements SessionParser {
     }
   }
 
-  /** Where the head begins in what would be its first line; -1 if nowhere. */
-  private startOf(direction: Direction, line: Uint8Array, start: number, end: number): number {
+  /** Where a head begins in the line from `start` to `end` that would be its first; -1 if nowhere. */
+  private headStart(direction: Direction, line: Uint8Array, start: number, end: number): number {
     // What the first head of a direction is, is said when it is whole; a client's preface of HTTP/2 has more lines than one.
     if (!direction.heard) return start;
     if (direction === this.client && hasMethod(line, start, end, 'PRI')) return start;
