@@ -177,11 +177,20 @@ class Direction {
   length = 0;
   buffer = new Uint8Array(FIRST_BUFFER);
   lost = false;
+  /** The last message was none. */
+  wrong = false;
+
+  /** Notes whether a message was one: the next may be, unless that is none either. */
+  note(isMessage: boolean): void {
+    this.lost = !isMessage && this.wrong;
+    this.wrong = !isMessage;
+  }
 
   reset(): void {
     this.filled = 0;
     this.length = 0;
     this.lost = false;
+    this.wrong = false;
     if (this.buffer.length > FIRST_BUFFER) this.buffer = new Uint8Array(FIRST_BUFFER);
   }
 }
@@ -209,7 +218,7 @@ class DnsTcpParser implements SessionParser {
     while (at < end && !direction.lost) {
       const size = direction.filled === 0 && end - at >= 2 ? u16(bytes, at) : -1;
       if (size >= 0 && end - at >= 2 + size) {
-        direction.lost = !this.transactions.message(fromOrig, bytes, at + 2, at + 2 + size);
+        direction.note(this.transactions.message(fromOrig, bytes, at + 2, at + 2 + size));
         at += 2 + size;
       } else at = this.gather(direction, fromOrig, bytes, at, end);
     }
@@ -234,7 +243,7 @@ class DnsTcpParser implements SessionParser {
     direction.buffer.set(bytes.subarray(at, next), have);
     direction.filled = 2 + filled;
     if (filled === direction.length) {
-      direction.lost = !this.transactions.message(fromOrig, direction.buffer, 0, filled);
+      direction.note(this.transactions.message(fromOrig, direction.buffer, 0, filled));
       direction.filled = 0;
       direction.length = 0;
     }

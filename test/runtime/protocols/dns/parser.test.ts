@@ -184,6 +184,20 @@ test('over TCP, cut in any way', () => {
   );
 });
 
+test('a message that is none is passed over, two in a row end a direction', () => {
+  const parser = DNS_TCP_PARSER.create();
+  const good = (id: number) => message({ id });
+  // A name that is longer than names are.
+  const bad = message({ id: 9, questions: [[new Uint8Array(400).fill(1), 1]] });
+  const ids = (...all: Uint8Array[]) => {
+    parser.reset();
+    return (sessionsOf(parser, [orig(framed(...all))]) as { id: number }[]).map(({ id }) => id);
+  };
+  assert.equal(ids(good(1), bad, good(2), bad, good(3)), [1, 2, 3]);
+  assert.equal(ids(good(1), bad, bad, good(2)), [1]);
+  assert.equal(ids(good(1), new Uint8Array(3), good(2)), [1, 2]);
+});
+
 test('a hole ends a direction, two end the connection', () => {
   const parser = DNS_TCP_PARSER.create();
   const [first] = tcpFlights;
