@@ -179,7 +179,7 @@ export function createConnTracker(
 
   /** The wheel's tick for record `c` has come: expired, or only looked at. */
   function due(c: number): void {
-    if (!endInactive(c, times[Time.NOW])) wheel.schedule(c, timeouts.ticks(c));
+    if (!endSilent(c)) wheel.schedule(c, timeouts.ticks(c));
   }
 
   function endInactive(c: number, now: number): boolean {
@@ -188,9 +188,14 @@ export function createConnTracker(
     return true;
   }
 
-  /** Ends record `c`, if it is due and the wheel has not come to it yet. */
-  function overdue(c: number): boolean {
+  /** Ends record `c` if it was silent too long, to the wheel's resolution, when timers were told the time. */
+  function endSilent(c: number): boolean {
     return wheel.over(c, timeouts.ticks(c)) && endInactive(c, times[Time.NOW]);
+  }
+
+  /** Does what the wheel will, if it is to look at record `c` and has not come to it yet. */
+  function overdue(c: number): boolean {
+    return wheel.isDue(c) && endSilent(c);
   }
 
   /** Gives up the holes of record `c` that were due when timers were told the time: they may not have come to it yet. */

@@ -21,6 +21,8 @@ export interface TimerWheel {
   advance(now: number): void;
   /** Calls `due` for records that are due, some `most` of them. False when none are left. */
   fire(most: number): boolean;
+  /** Whether record `c` is due, and was not looked at yet. */
+  isDue(c: number): boolean;
   /** Whether `ticks` ticks of silence after `Rec.LAST` of record `c` were over at the `now` of the last {@link advance}. */
   over(c: number, ticks: number): boolean;
 }
@@ -284,6 +286,7 @@ export function createTimerWheel(
         }
       }
     },
+    isDue: (c) => recTick[c] !== 0 && ((recTick[c] - state[State.CURRENT]) | 0) < 0,
     over(c, ticks) {
       return ((tickOf(recLast[c >> 1]) + ticks - state[State.CURRENT]) | 0) < 0;
     },
