@@ -15,7 +15,7 @@ export interface RoomParts {
   isBehind(): boolean;
   /** Ends some `most` of those; false when none are left. */
   fireDue(most: number): boolean;
-  /** Gives up the holes of record `c` that are due, before row `p`. */
+  /** Gives up the holes of record `c` that are due, before row `p`; or ends it, if it is due itself. */
   expireHoles(c: number, p: number): void;
   finish(c: number, reason: EndReason): void;
   /** It is row `p` that brings about what comes next. */
@@ -48,7 +48,7 @@ export function createRoom(
     const victim = eviction.victim();
     if (victim === 0) return false;
     expireHoles(victim, p);
-    if ((recMeta[victim] & ConnMeta.ENDED) === 0) {
+    if ((recMeta[victim] & (ConnMeta.USED | ConnMeta.ENDED)) === ConnMeta.USED) {
       finish(victim, EndReason.EVICTED);
       setClockTo(p);
     }

@@ -24,6 +24,8 @@ export interface Streams {
   end(c: number): void;
   /** Gives back the connection's stream, if it has one, without a word. */
   release(c: number): void;
+  /** Whether a hole of the connection has waited too long at `now`. */
+  hasOldHole(c: number, now: number): boolean;
   /** Skips the holes of one connection that have waited too long at `now`, each at its own deadline. */
   expireHoles(c: number, now: number): void;
   /** Lets go of what the connection has no use for any more, behind {@link expireHoles}. */
@@ -87,6 +89,11 @@ export function createStreams(
   /** Since when a direction waits, if it does. */
   function sinceOf(s: number, dir: number): number {
     return ssF[(s + Stream.DIRS + dir * Stream.DIR_STRIDE + Dir.SINCE) >> 1];
+  }
+
+  function isOld(s: number, dir: number, now: number): boolean {
+    const waits = ss[s + Stream.DIRS + dir * Stream.DIR_STRIDE + Dir.HEAD] !== 0;
+    return waits && now > sinceOf(s, dir) + timeout;
   }
 
   function onHole(s: number, dir: number): void {
@@ -178,6 +185,10 @@ export function createStreams(
       }
     },
     release,
+    hasOldHole(c, now) {
+      const s = rec[c + Rec.STREAM];
+      return s !== 0 && (isOld(s, 0, now) || isOld(s, 1, now));
+    },
     expireHoles(c, now) {
       const s = rec[c + Rec.STREAM];
       if (s === 0) return;

@@ -198,12 +198,15 @@ export function createConnTracker(
     return wheel.isDue(c) && endSilent(c);
   }
 
-  /** Gives up the holes of record `c` that were due when timers were told the time: they may not have come to it yet. */
+  /**
+   * Gives up the holes of record `c` that were due when timers were told the time, which may not have come to it yet; or ends it,
+   * if it was silent too long by then.
+   */
   function expireHoles(c: number, p: number): void {
     if (streams === undefined || times[Time.LOOK] >= 0) return;
     // The slab is full of what is due: then all of it goes, as it would have if there were no pieces.
     if (streams.crowded()) while (!streams.checkTimeouts(times[Time.NOW], Number.POSITIVE_INFINITY));
-    else if (recStream[c] !== 0) {
+    else if (streams.hasOldHole(c, times[Time.NOW]) && !endInactive(c, times[Time.NOW])) {
       clock[Clock.GROUP] = nextGroup();
       streams.expireHoles(c, times[Time.NOW]);
       streams.settle(c);
