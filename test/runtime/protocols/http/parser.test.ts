@@ -96,7 +96,7 @@ test('what stands in the way of heads is passed over', () => {
   assert.equal(pairs([ask(get('/1')), answer('220 hello\r\n\r\n'), answer(ok(1))]), ['/1 -']);
 });
 
-test('a head in pieces is none that begins anew', () => {
+test('a head in two pieces, behind another', () => {
   const first = [ask(get('/1')), answer(ok(1))];
   const head = lines('GET  /a b  HTTP/1.1', 'Host: a.example');
   for (let at = 1; at < head.length; at++) {
