@@ -290,11 +290,24 @@ test('timers that run in pieces end the same connections at the same times', () 
     init_data: true,
   };
   const one = (port: number, kind: number | 'udp', pass: number) => ({ port, kind, back: false, seq: 0, pass });
+  // Looked at early, for another timeout than the one it is under by then.
   const early = [
     ...[one(3, ACK, 0), one(3, SYN, 0)],
     ...[one(1, 'udp', 0.11), one(1, 'udp', 0.11), one(1, 'udp', 0.3), one(3, SYN | ACK, -0.04)],
   ];
-  const back = [one(2, ACK, 0), one(1, 'udp', -2), one(3, SYN, 0), one(1, 'udp', 1), one(3, ACK, -2)];
+  // Put in while time had gone back.
+  const late = [
+    ...[one(2, ACK, 0), one(1, 'udp', -2), { ...one(2, SYN | ACK, 0), seq: 1 }],
+    ...[one(3, SYN, 0), one(1, 'udp', 1), one(3, ACK, -2)],
+  ];
+  // Over before a hole in it is, by less than a tick.
+  const holed = [
+    ...[
+      { ...one(1, SYN, 0), back: true },
+      { ...one(1, SYN, -0.04), back: true, seq: 1 },
+    ],
+    ...[one(1, 'udp', 0.3), one(1, 'udp', 0.003), one(1, 'udp', 0.3), one(1, FIN | ACK, -2)],
+  ];
   fc.assert(
     fc.property(fc.array(packet, { maxLength: 150 }), fc.constantFrom(0, 1, 20), (packets, piece) => {
       let ts = T0;
@@ -313,12 +326,12 @@ test('timers that run in pieces end the same connections at the same times', () 
       });
       assert.equal(pieces, whole);
     }),
-    // Looked at early, for another timeout than the one it is under by then; and put in while time had gone back.
     {
       numRuns: 300,
       examples: [
         [early, 0],
-        [back, 0],
+        [late, 0],
+        [holed, 0],
       ],
     },
   );
